@@ -1,0 +1,1 @@
+"""The nouns of the gateway: immutable values that every other part shares."""
