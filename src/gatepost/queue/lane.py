@@ -1,0 +1,136 @@
+"""A lane: one destination with mail, what of it is in memory, and how much may go at once.
+
+Guarantee: a lane that holds mail has a next event: a connection at work, a timer, or a suspension that says who and
+why. An item in `items` is claimed; whatever leaves the lane without an end is given back to the store.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gatepost.model.failure import LastError
+from gatepost.model.mail import Item
+from gatepost.model.objects import Connector
+from gatepost.model.route import DestinationKey
+
+WINDOW_ITEMS = 256
+LOW_WATER = 64
+
+
+class Carrier(Protocol):
+    """What a lane needs of a connection."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether items are under way."""
+        ...
+
+    def wake(self) -> None:
+        """Take the next item, now that there is one."""
+        ...
+
+    def close(self, graceful: bool = True) -> None:
+        """End when the current items have ended (or at once)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LanePolicy:
+    """What the connector (or the settings) demand of a destination; times in seconds."""
+
+    retry: tuple[int, ...]
+    expiry: int
+    concurrency: int
+    probe_interval: int = 0  # 0: the retry table alone decides
+
+
+class Lane:
+    """The state of one destination in this process."""
+
+    __slots__ = (
+        "attempts",
+        "breaks",
+        "claiming",
+        "connections",
+        "connector",
+        "generation",
+        "id",
+        "items",
+        "key",
+        "last_attempt_at",
+        "last_error",
+        "more",
+        "next_attempt_at",
+        "opening",
+        "policy",
+        "probing",
+        "queued_since",
+        "recheck",
+        "state",
+        "suspended_by",
+        "suspended_reason",
+        "suspended_until",
+        "take",
+        "timer",
+        "under_way",
+        "window",
+    )
+
+    def __init__(self, key: DestinationKey, connector: Connector | None, policy: LanePolicy) -> None:
+        self.key = key
+        self.id = key.id
+        self.connector = connector
+        self.policy = policy
+        self.state = "ready"  # ready | retry | suspended
+        self.items: deque[Item] = deque()
+        self.more = False  # the store may hold unclaimed items
+        self.claiming = False
+        self.connections: set[Carrier] = set()
+        self.opening = 0
+        self.under_way = 0
+        self.window = min(5, policy.concurrency)
+        self.attempts = 0
+        self.breaks = 0
+        self.next_attempt_at = 0
+        self.last_attempt_at = 0
+        self.last_error: LastError | None = None
+        self.queued_since = 0
+        self.probing = False
+        self.suspended_by = ""
+        self.suspended_reason = ""
+        self.suspended_until = 0
+        self.recheck = False
+        self.generation = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self.take: Callable[[], Item | None] = lambda: None
+
+    @property
+    def accepts(self) -> bool:
+        """Whether an item that was just committed may stay in memory."""
+        return self.state == "ready" and not self.more and len(self.items) < WINDOW_ITEMS
+
+    @property
+    def allowed(self) -> int:
+        """How many connections there may be now."""
+        if self.state == "suspended":
+            return 0
+        if self.state == "retry":
+            return 1 if self.probing else 0
+        return min(self.window, self.policy.concurrency)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to do here."""
+        return not self.items and not self.more and not self.connections and not self.opening
+
+    def shown_state(self, now: int, deferred_only: bool) -> str:
+        """Return the state as the surfaces show it: ready, active, retry or suspended."""
+        if self.state != "ready":
+            return "active" if self.state == "retry" and self.probing else self.state
+        if self.under_way or self.opening:
+            return "active"
+        if deferred_only:
+            return "retry"
+        return "ready" if self.next_attempt_at <= now else "retry"

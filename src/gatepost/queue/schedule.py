@@ -1,0 +1,83 @@
+"""When to try again, how much at once, when to stop: decisions from facts alone.
+
+Rule 1: nothing here reads a clock; wall time is milliseconds since 1970, monotonic time seconds.
+Rule 2: an interval gets +-10 % of jitter, so that a restart or an outage does not synchronise destinations.
+Rule 3: a message expires by the clock, but never because a clock jumped (`ClockGuard`), and where it can be tried
+        not without one attempt at the end of its time.
+"""
+
+from dataclasses import dataclass
+
+JITTER = 0.1
+LAST_TRY_WINDOW_MS = 60_000
+LAST_TRY_GRACE_MS = 900_000
+RESTART_SPREAD_MS = 8_000
+BREAKS_THAT_HOLD_BACK = 3
+
+
+def interval(retry: tuple[int, ...], attempts: int, chance: float) -> int:
+    """Return the milliseconds until the next attempt after `attempts` failures (1 or more); chance is in [0, 1)."""
+    seconds = retry[min(max(attempts, 1), len(retry)) - 1]
+    return int(seconds * 1000 * (1 - JITTER + 2 * JITTER * chance))
+
+
+def after_restart(next_attempt_at: int, now: int, chance: float) -> int:
+    """Return when a destination is tried after a start: as planned, and spread over seconds where that has passed."""
+    if next_attempt_at > now:
+        return next_attempt_at
+    return now + int(RESTART_SPREAD_MS * chance)
+
+
+def grow(window: int, limit: int) -> int:
+    """Return the concurrency window after a success (1, 2, 4 ... limit)."""
+    return min(limit, window * 2)
+
+
+def may_expire(expires_at: int, last_attempt_at: int, now: int, *, triable: bool) -> bool:
+    """Tell whether a message whose time is over ends now, or gets a last attempt first.
+
+    `last_attempt_at` is the end of the destination's (or the message's own) last attempt, 0 for none; `triable` is
+    false where no attempt can be made (suspended).
+    """
+    if now < expires_at:
+        return False
+    if not triable or now >= expires_at + LAST_TRY_GRACE_MS:
+        return True
+    return last_attempt_at >= expires_at - LAST_TRY_WINDOW_MS
+
+
+@dataclass(slots=True)
+class ClockGuard:
+    """Compare wall time with time that cannot jump, and say which "now" expiry may believe.
+
+    A gap above `tolerance` seconds is a jump: expiry goes on with the time that the monotonic clock gives, until the
+    wall clock returns, or has stayed where it is for `settle` seconds (then it is the truth, and the old one was not).
+    """
+
+    wall_ms: int
+    monotonic: float
+    tolerance: float = 60.0
+    settle: float = 900.0
+    jumped_at: float | None = None
+    gap_ms: int = 0
+
+    def now(self, wall_ms: int, monotonic: float) -> int:
+        """Return the milliseconds since 1970 that expiry may use."""
+        expected = self.wall_ms + int((monotonic - self.monotonic) * 1000)
+        gap = wall_ms - expected
+        if abs(gap) <= self.tolerance * 1000:
+            self._anchor(wall_ms, monotonic)
+            return wall_ms
+        if self.jumped_at is None or abs(gap - self.gap_ms) > self.tolerance * 1000:
+            self.jumped_at = monotonic
+        self.gap_ms = gap
+        if monotonic - self.jumped_at >= self.settle:
+            self._anchor(wall_ms, monotonic)
+            return wall_ms
+        return min(expected, wall_ms)
+
+    def _anchor(self, wall_ms: int, monotonic: float) -> None:
+        self.wall_ms = wall_ms
+        self.monotonic = monotonic
+        self.jumped_at = None
+        self.gap_ms = 0

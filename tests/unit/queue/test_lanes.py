@@ -1,0 +1,189 @@
+"""Lanes: one destination never slows another, a dead one costs a probe at a time."""
+
+import asyncio
+
+import pytest
+
+from gatepost.model.mail import Item, QueuedRecipient
+from gatepost.model.route import DestinationKey
+from gatepost.queue.lane import Lane, LanePolicy
+from gatepost.queue.lanes import Lanes
+
+POLICY = LanePolicy(retry=(60,), expiry=86400, concurrency=20)
+
+
+class FakeConnection:
+    """Takes what it is given and holds it until told how it ended."""
+
+    def __init__(self, lane, lanes):
+        self.lane, self.lanes, self.items = lane, lanes, []
+        self.busy = False
+
+    def wake(self):
+        item = self.lane.take()
+        if item is not None:
+            self.items.append(item)
+            self.busy = True
+
+    def close(self, graceful=True):
+        self.lanes.detach(self.lane, self)
+
+
+class World:
+    """A store of items, a switch that says whether connecting works, and a clock that stands still."""
+
+    def __init__(self):
+        self.works = True
+        self.stored = {}
+        self.released = []
+        self.connects = 0
+        self.saved = []
+        self.connections = []
+
+    def now(self):
+        return 1_000_000
+
+    def chance(self):
+        return 0.5
+
+    async def connect(self, lane):
+        self.connects += 1
+        await asyncio.sleep(0)
+        if not self.works:
+            self.lanes.failed(lane)
+            return None
+        connection = FakeConnection(lane, self.lanes)
+        lane.connections.add(connection)
+        self.connections.append(connection)
+        return connection
+
+    async def claim(self, lane, limit, max_bytes):
+        rows = self.stored.get(lane.id, [])
+        taken, self.stored[lane.id] = rows[:limit], rows[limit:]
+        return taken
+
+    async def next_due(self, lane):
+        return None
+
+    def release(self, items):
+        self.released += items
+        for item in items:
+            self.stored.setdefault(item.destination_id, []).append(item)
+
+    def changed(self, lane):
+        self.saved.append((lane.state, lane.attempts))
+
+
+def item(number, lane):
+    recipient = QueuedRecipient(0, f"u{number}@example.org", "", 0, 0, 0)
+    return Item(number, lane.id, 0, "a@b.example", 10, 0, "", (recipient,), b"x", 0, True)
+
+
+@pytest.fixture
+def world():
+    world = World()
+    world.lanes = Lanes(world, lambda key: Lane(key, None, POLICY))
+    return world
+
+
+def lane_of(world, name="office"):
+    return world.lanes.get(DestinationKey("smart", name, ""))
+
+
+async def turns(count=20):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_a_dead_destination_costs_one_probe_at_a_time(world):
+    """B6: with many messages waiting, a failed destination is tried once an interval, with one item."""
+
+    async def story():
+        lane = lane_of(world)
+        world.works = False
+        for n in range(50):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        assert lane.state == "retry"
+        assert not lane.items
+        before = world.connects
+        world.lanes.probe(lane)
+        world.lanes.probe(lane)
+        await turns()
+        assert world.connects == before + 1
+        assert lane.attempts >= 2
+        assert sum(len(v) for v in world.stored.values()) == 50
+
+    asyncio.run(story())
+
+
+def test_a_probe_that_succeeds_lets_the_whole_queue_go_with_a_ramp(world):
+    """B6: when a destination answers again, its queue drains at once."""
+
+    async def story():
+        lane = lane_of(world)
+        world.works = False
+        for n in range(30):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        world.works = True
+        world.lanes.probe(lane)
+        await turns()
+        assert [len(c.items) for c in world.connections] == [1]
+        world.lanes.succeeded(lane)
+        assert lane.state == "ready"
+        assert lane.window == 2
+        assert lane.attempts == 0
+        lane.under_way -= 1
+        world.connections[0].busy = False
+        world.lanes.pump(lane)
+        await turns(50)
+        assert len(lane.connections) == 2
+
+    asyncio.run(story())
+
+
+def test_a_suspended_destination_takes_nothing_and_keeps_everything(world):
+    async def story():
+        lane = lane_of(world)
+        world.lanes.suspend(lane, "ann", "maintenance", 0)
+        assert not world.lanes.enqueue(lane, item(1, lane))
+        await turns()
+        assert world.connects == 0
+        world.release([item(1, lane)])
+        world.lanes.resume(lane)
+        await turns()
+        assert world.connects == 1
+        assert lane.state == "ready"
+
+    asyncio.run(story())
+
+
+def test_one_dead_destination_never_slows_another(world):
+    async def story():
+        dead, alive = lane_of(world, "dead"), lane_of(world, "alive")
+        world.works = False
+        world.lanes.enqueue(dead, item(1, dead))
+        await turns()
+        world.works = True
+        world.lanes.enqueue(alive, item(2, alive))
+        await turns()
+        assert dead.state == "retry"
+        assert [i.message_id for c in alive.connections for i in c.items] == [2]
+
+    asyncio.run(story())
+
+
+def test_items_that_were_not_touched_go_back_to_the_front(world):
+    async def story():
+        lane = lane_of(world)
+        lane.window = 1
+        for n in range(3):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        first = world.connections[0].items[0]
+        world.lanes.put_back(lane, [first])
+        assert [i.message_id for i in lane.items] == [0, 1, 2]
+        assert lane.under_way == 0
+
+    asyncio.run(story())
