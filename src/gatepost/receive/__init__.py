@@ -1,0 +1,1 @@
+"""Take responsibility for a message, or say no."""

@@ -1,0 +1,1 @@
+"""SMTP without I/O: one grammar for both sides, a session as a table, content in wire form."""
