@@ -1,0 +1,1 @@
+"""Name what went wrong, and say who can mend it."""

@@ -1,7 +1,7 @@
-"""Read `.po` files, write `.mo` files, and find the sentences that the sources say (for developers and tests).
+"""Read `.po` files, write `.mo` files, find the sentences that the sources say (for developers and tests).
 
-`python -m gatepost.i18n.compile` compiles `zh_CN.po` and prints every sentence that has no translation yet, in a
-form that can be pasted into the `.po` file.
+`python -m gatepost.i18n.compile` compiles `zh_CN.po` and prints every sentence that has no translation yet,
+in a form that can be pasted into the `.po` file.
 """
 
 import ast
@@ -23,7 +23,7 @@ class BadCatalogue(Exception):
 
 
 def parse_po(text: str) -> dict[str, str]:
-    """Return the translations of a `.po` file (no plurals, no contexts); `BadCatalogue` names a wrong line."""
+    """Return the translations of a `.po` file (no plurals or contexts); `BadCatalogue` names a wrong line."""
     entries: dict[str, str] = {}
     key, value, target = "", "", ""
     for number, raw in enumerate([*text.splitlines(), ""], 1):
@@ -71,7 +71,7 @@ def mo_bytes(entries: dict[str, str]) -> bytes:
 
 
 def sentences(root: Path) -> dict[str, str]:
-    """Return every sentence that sources and templates under a folder say, with the place of its first use."""
+    """Return every sentence that sources and templates under a folder say, each with its first place."""
     found: dict[str, str] = {}
     for path in sorted(root.rglob("*")):
         if path.suffix == ".py":
@@ -119,7 +119,7 @@ def main() -> int:
     (FOLDER / "zh_CN.mo").write_bytes(mo_bytes(entries))
     missing = {s: where for s, where in sentences(FOLDER.parent).items() if not entries.get(s)}
     for sentence, where in missing.items():
-        sys.stdout.write(f"#: {where}\nmsgid {quoted(sentence)}\nmsgstr \"\"\n\n")
+        sys.stdout.write(f'#: {where}\nmsgid {quoted(sentence)}\nmsgstr ""\n\n')
     return 1 if missing else 0
 
 
