@@ -1,0 +1,1 @@
+"""One attempt at one destination: whatever happens ends in a value, never in an exception."""
