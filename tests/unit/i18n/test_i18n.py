@@ -1,0 +1,126 @@
+"""The languages: what is picked, what is translated, and that nothing is left untranslated (B10)."""
+
+import gettext
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatepost.i18n import FOLDER, accepted, pick, translator
+from gatepost.i18n.compile import (
+    BadCatalogue,
+    mo_bytes,
+    parse_po,
+    placeholders,
+    quoted,
+    sentences,
+    sentences_of_source,
+    sentences_of_template,
+)
+
+ENTRIES = parse_po((FOLDER / "zh_CN.po").read_text("utf-8"))
+
+
+def test_the_setting_wins_over_the_environment():
+    """B10."""
+    assert pick("zh-CN", {"LANG": "en_US.UTF-8"}) == "zh-CN"
+    assert pick("en", {"LANG": "zh_CN.UTF-8"}) == "en"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh-CN"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({"LC_ALL": "en_GB", "LANG": "zh_CN"}, "en"),
+        ({"LC_ALL": "", "LANG": "zh"}, "zh-CN"),
+        ({}, "en"),
+    ],
+)
+def test_the_locale_is_asked_in_its_usual_order(environ, expected):
+    assert pick("", environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("en-US,en;q=0.9,zh;q=0.5", "en"),
+        ("de, zh;q=0.4", "zh-CN"),
+        ("", "en"),
+        ("zh;q=nonsense", "en"),
+    ],
+)
+def test_a_browser_gets_the_language_that_it_prefers(header, expected):
+    assert accepted(header) == expected
+
+
+def test_english_is_its_own_translation():
+    assert translator("en")("Any sentence at all.") == "Any sentence at all."
+
+
+def test_a_known_sentence_is_said_in_chinese():
+    """B10."""
+    sentence = "Your message could not be delivered."
+    assert translator("zh-CN")(sentence) == ENTRIES[sentence] != sentence
+
+
+def test_an_unknown_sentence_stays_english():
+    assert translator("zh-CN")("No such sentence.") == "No such sentence."
+
+
+def test_the_compiled_catalogue_is_current():
+    """Run `python -m gatepost.i18n.compile` where this fails."""
+    assert (FOLDER / "zh_CN.mo").read_bytes() == mo_bytes(ENTRIES)
+
+
+def test_every_sentence_of_the_sources_is_translated():
+    """B10: `python -m gatepost.i18n.compile` prints what is missing, ready to paste."""
+    missing = {s: where for s, where in sentences(FOLDER.parent).items() if not ENTRIES.get(s)}
+    assert missing == {}
+
+
+def test_translations_keep_the_placeholders():
+    wrong = [k for k, v in ENTRIES.items() if k and v and placeholders(k) != placeholders(v)]
+    assert wrong == []
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1),
+        st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1),
+        max_size=20,
+    )
+)
+def test_what_is_compiled_is_what_gettext_reads(entries):
+    header = {"": "Content-Type: text/plain; charset=UTF-8\n"}
+    read = gettext.GNUTranslations(io.BytesIO(mo_bytes(entries | header)))
+    assert {k: read.gettext(k) for k in entries} == entries
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z"]), min_size=1))
+def test_a_quoted_string_is_read_back_as_it_was(text):
+    assert parse_po(f"msgid {quoted(text)}\nmsgstr {quoted(text)}\n") == {text: text}
+
+
+def test_a_wrong_line_is_named():
+    with pytest.raises(BadCatalogue, match="line 2"):
+        parse_po('msgid "a"\nnonsense\n')
+
+
+def test_a_sentence_translated_twice_is_named():
+    with pytest.raises(BadCatalogue, match="twice"):
+        parse_po('msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n')
+
+
+def test_sentences_are_found_in_python_and_in_templates():
+    assert sorted(sentences_of_source('print(tr("One {n}.").format(n=1), self._("Two."))')) == [
+        (1, "One {n}."),
+        (1, "Two."),
+    ]
+    assert list(sentences_of_template("<p>\n{{ _('Three.') }} {{ _(\"Four.\") }}")) == [
+        (2, "Three."),
+        (2, "Four."),
+    ]
