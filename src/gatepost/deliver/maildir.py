@@ -1,8 +1,8 @@
-"""Our own mailboxes as Maildirs: one folder per recipient, written so that neither a crash nor a reader sees half.
+"""Our own mailboxes as Maildirs, one a recipient, written so that neither a crash nor a reader sees half.
 
-Guarantee: when `deliver` returns, the message and its name are on the disk. The name is made from the message and
-the recipient alone, so a delivery that is repeated after a crash replaces its file and makes no second one - unless
-a mail program has taken the first one already.
+Guarantee: when `deliver` returns, the message and its name are on the disk. The name is made from the message
+and the recipient alone, so a delivery that is repeated after a crash replaces its file and makes no second
+one - unless a mail program has taken the first one already.
 Rule: no part of a path comes from an address unchanged.
 """
 
