@@ -1,0 +1,198 @@
+"""Listen for SMTP clients: accept, limit, sweep the deadlines, and stop without losing anybody's mail."""
+
+import asyncio
+import errno
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+from gatepost.receive.limits import Connections, LoginGuard, MinuteRate
+from gatepost.receive.session import READ_SIZE, Hooks, ReceiveOptions, Session, Shared
+from gatepost.smtp.events import answer
+from gatepost.smtp.server import ServerConfig
+
+_BACKLOG = 512
+_ACCEPTS = 32  # connections taken in one go, so that sessions get their turn
+_PAUSE = 1.0  # seconds without accepting where no file descriptor is left
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_SWEEP = 1.0
+
+
+class Listener:
+    """All listening sockets and sessions of the gateway."""
+
+    def __init__(self, options: ReceiveOptions, hooks: Hooks) -> None:
+        self._options = options
+        self._hooks = hooks
+        self._sockets: list[socket.socket] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shared: Shared | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Event | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Return where it listens: (IP address, port)."""
+        return [sock.getsockname()[:2] for sock in self._sockets]
+
+    @property
+    def sessions(self) -> int:
+        """Return how many sessions are open."""
+        return len(self._shared.sessions) if self._shared is not None else 0
+
+    async def start(self) -> None:
+        """Listen; raise `OSError` where an address cannot be had."""
+        options = self._options
+        loop = asyncio.get_running_loop()
+        self._shared = Shared(
+            options=options,
+            hooks=self._hooks,
+            config=ServerConfig(
+                hostname=options.hostname,
+                max_message_size=options.max_message_size,
+                max_line_length=options.max_line_length,
+                max_hops=options.max_hops,
+                starttls=options.tls is not None,
+                auth=options.auth,
+            ),
+            loop=loop,
+            executor=ThreadPoolExecutor(options.spool_threads, thread_name_prefix="spool"),
+            view=memoryview(bytearray(READ_SIZE)),
+            connections=Connections(options.max_connections, options.max_connections_per_address),
+            rate=MinuteRate(options.message_rate),
+            guard=LoginGuard(),
+            gone=self._session_gone,
+        )
+        try:
+            for host, port in options.listen:
+                self._sockets.append(_listen(host, port))
+        except OSError:
+            self._close_sockets()
+            raise
+        for sock in self._sockets:
+            loop.add_reader(sock, self._accept, sock)
+        self._timer = loop.call_later(_SWEEP, self._sweep)
+
+    async def stop(self, grace: float) -> None:
+        """Stop accepting, say 421 to idle sessions, wait for running content, at most `grace` seconds."""
+        shared = self._shared
+        if shared is None or shared.stopping:
+            return
+        shared.stopping = True
+        self._empty = asyncio.Event()
+        self._close_sockets()
+        for session in list(shared.sessions):
+            session.stop()
+        if shared.sessions:
+            try:
+                await asyncio.wait_for(self._empty.wait(), grace)
+            except TimeoutError:
+                self._hooks.say("receive.stopped_late", sessions=len(shared.sessions))
+        for session in list(shared.sessions):
+            session.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.sleep(0)
+        # threads may still be at a file that is being dropped
+        await asyncio.to_thread(shared.executor.shutdown)
+
+    def _session_gone(self) -> None:
+        if self._empty is not None and self._shared is not None and not self._shared.sessions:
+            self._empty.set()
+
+    def _close_sockets(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.remove_reader(sock)
+            sock.close()
+        self._sockets.clear()
+
+    def _accept(self, sock: socket.socket) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                connection, peer = sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as problem:
+                if problem.errno not in _EXHAUSTED:
+                    raise
+                self._rest(sock, problem)
+                return
+            self._welcome(connection, str(peer[0]))
+
+    def _rest(self, sock: socket.socket, problem: OSError) -> None:
+        """Leave the socket alone for a while: it would stay readable, and the loop would spin."""
+        loop = asyncio.get_running_loop()
+        self._hooks.say("receive.out_of_files", error=str(problem))
+        self._hooks.count("refused", why="files")
+        loop.remove_reader(sock)
+        loop.call_later(_PAUSE, self._resume, sock)
+
+    def _resume(self, sock: socket.socket) -> None:
+        if sock in self._sockets:
+            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+
+    def _welcome(self, connection: socket.socket, address: str) -> None:
+        shared = cast("Shared", self._shared)
+        address = address.partition("%")[0].removeprefix("::ffff:")
+        refusal = shared.connections.refusal(address, known=self._known(address))
+        if refusal:
+            self._hooks.count("refused", why="connections")
+            self._turn_away(connection, refusal)
+            return
+        connection.settimeout(0)
+        shared.connections.opened(address)
+        task = shared.loop.create_task(self._serve(connection, address))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _known(self, address: str) -> bool:
+        try:
+            tls = False
+            return self._hooks.source_for(address, tls, (), "") is not None
+        except Exception as problem:
+            self._hooks.say("receive.error", error=repr(problem), event="connect", client=address)
+            return False
+
+    @staticmethod
+    def _turn_away(connection: socket.socket, why: str) -> None:
+        with connection:
+            connection.settimeout(0)
+            try:
+                connection.send(answer(421, "4.3.2", f"Not now: {why}"))
+            except OSError:
+                return
+
+    async def _serve(self, connection: socket.socket, address: str) -> None:
+        shared = cast("Shared", self._shared)
+        try:
+            await shared.loop.connect_accepted_socket(lambda: Session(shared, address), connection)
+        except OSError as problem:
+            connection.close()
+            shared.connections.closed(address)
+            self._hooks.say("receive.error", error=repr(problem), event="connect", client=address)
+
+    def _sweep(self) -> None:
+        shared = cast("Shared", self._shared)
+        now = shared.loop.time()
+        for session in list(shared.sessions):
+            session.sweep(now)
+        self._timer = shared.loop.call_later(_SWEEP, self._sweep)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, where = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.settimeout(0)
+        sock.bind(where)
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
