@@ -1,0 +1,1 @@
+"""Open, migrate, transact: one interface, and what implements it."""

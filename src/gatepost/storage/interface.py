@@ -1,0 +1,397 @@
+"""The store as every other part sees it: one write door, claims, and reading for the surfaces.
+
+Guarantee: when `done(None)` is called, everything in the `Change` is on disk, or none of it was asked to be.
+Guarantee: a recipient ends exactly once; a second end is a no-op that counts nothing and tells nobody.
+Rule: nothing here assumes one process or one writer; ids come from `model.ids`, items are claimed, objects
+have a revision that the writer of a change must have seen.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from gatepost.model.attempt import Attempt
+from gatepost.model.failure import LastError
+from gatepost.model.mail import Item, NewMessage, Settlement
+from gatepost.model.route import DestinationKey
+
+FINAL = frozenset({"delivered", "returned", "cancelled", "failed"})
+
+Done = Callable[[BaseException | None], None]
+
+
+class StoreError(Exception):
+    """The store could not do what was asked."""
+
+
+class StoreFailed(StoreError):
+    """The disk or the database refused a batch; nothing of it was kept; later ones may succeed."""
+
+
+class StoreFull(StoreFailed):
+    """No room on the disk: nothing was kept; the store works again when there is room."""
+
+
+class StoreBroken(StoreError):
+    """A sync failed, so nobody knows what is on the disk: the process must be started again."""
+
+
+class ChangeRejected(StoreError):
+    """This change contradicts what is there (an id twice, a value that cannot be kept); others went on."""
+
+
+class StoreLocked(StoreError):
+    """Another process has this data folder open."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"the data folder is in use by process {pid}")
+        self.pid = pid
+
+
+class StoreUnusable(StoreError):
+    """The database is of a newer version, was changed by hand, or SQLite itself is too old."""
+
+
+class RevisionConflict(StoreError):
+    """Somebody else changed the objects since the revision that this change was made from."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the objects were changed meanwhile: expected revision {expected}, found {found}")
+        self.expected = expected
+        self.found = found
+
+
+class DestinationState(NamedTuple):
+    """What is kept of a destination; `state` is ready, active, retry or suspended."""
+
+    id: int
+    kind: str
+    connector: str
+    next_hop: str
+    state: str = "ready"
+    attempts: int = 0
+    next_attempt_at: int = 0
+    last_error: LastError | None = None
+    queued_since: int = 0
+    suspended_by: str = ""
+    suspended_until: int = 0
+    suspended_reason: str = ""
+    changed_at: int = 0
+
+    @classmethod
+    def of(cls, key: DestinationKey, changed_at: int = 0) -> "DestinationState":
+        """Return the state of a destination that has just become known."""
+        return cls(key.id, key.kind, key.connector, key.next_hop, changed_at=changed_at)
+
+
+class Event(NamedTuple):
+    """Something that happened to a message, or with `message_id` 0 to the gateway; `id` carries the time."""
+
+    message_id: int
+    id: int
+    kind: str
+    data: Mapping[str, object]
+
+
+class Move(NamedTuple):
+    """Recipients that go from one destination to another; claimed ones stay where they are.
+
+    `id` (of `model.ids`) is the event's. "" as domain or address means all; `limit` 0 means no limit.
+    """
+
+    id: int
+    source: int
+    target: int
+    domain: str = ""
+    address: str = ""
+    message_id: int = 0
+    limit: int = 0
+
+
+class RowUpdate(NamedTuple):
+    """A change to queued recipients of a message; None leaves a field alone, `n` 0 means every recipient.
+
+    `expires_at` 0 takes an explicit expiry away again; `noticed_at` says that the delay notice is settled.
+    """
+
+    destination_id: int
+    message_id: int
+    n: int = 0
+    suspended: bool | None = None
+    expires_at: int | None = None
+    not_before: int | None = None
+    noticed_at: int | None = None
+
+
+class StoredObject(NamedTuple):
+    """One object of run-time configuration: `data` is JSON-able; None deletes it."""
+
+    kind: str
+    name: str
+    data: Mapping[str, object] | None
+
+
+class ObjectsChange(NamedTuple):
+    """A change of objects, all or nothing, made from revision `expected`; recorded with who and what."""
+
+    expected: int
+    at: int
+    who: str
+    what: str
+    puts: tuple[StoredObject, ...]
+
+
+class Change(NamedTuple):
+    """Everything that becomes true together.
+
+    `only_if_settled`: the rest is written only if at least one of `settles` really ended or deferred a
+    recipient (an NDR rides with the end that it reports, so it exists exactly once).
+    """
+
+    accepts: tuple[NewMessage, ...] = ()
+    settles: tuple[Settlement, ...] = ()
+    destinations: tuple[DestinationState, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    events: tuple[Event, ...] = ()
+    moves: tuple[Move, ...] = ()
+    updates: tuple[RowUpdate, ...] = ()
+    objects: ObjectsChange | None = None
+    only_if_settled: bool = False
+
+
+class DestinationSummary(NamedTuple):
+    """A destination with what waits there."""
+
+    state: DestinationState
+    messages: int
+    recipients: int
+    bytes: int
+    oldest_at: int  # accepted_at of the oldest, 0 where nothing waits
+    oldest_expires_at: int
+
+
+class MessageFilter(NamedTuple):
+    """Which queued messages; zero, "" and None mean any."""
+
+    destination_id: int = 0
+    domain: str = ""
+    address: str = ""
+    sender: str | None = None
+    message_id: int = 0
+    suspended: bool | None = None
+    older_than: int = 0  # accepted before, ms since 1970
+
+
+class QueuedMessage(NamedTuple):
+    """One message at one destination, for people."""
+
+    message_id: int
+    destination_id: int
+    accepted_at: int
+    sender: str
+    size: int
+    header_id: str
+    source: str
+    recipients: tuple["RecipientView", ...]
+
+
+class RecipientView(NamedTuple):
+    """A recipient with where it stands: `state` is queued, delivered, returned, cancelled or failed."""
+
+    n: int
+    address: str
+    destination_id: int
+    state: str
+    attempts: int
+    not_before: int
+    expires_at: int  # 0: by the destination's default
+    suspended: bool
+    ended_at: int  # 0 while queued
+
+
+class MessageView(NamedTuple):
+    """Everything about a message but its content and its attempts."""
+
+    id: int
+    accepted_at: int
+    sender: str
+    size: int
+    flags: int
+    envid: str
+    header_id: str
+    source: str
+    client: str
+    spool: bool
+    recipients: tuple[RecipientView, ...]
+    events: tuple[Event, ...] = ()
+
+
+class AttemptView(NamedTuple):
+    """An attempt as it was kept; `message_id` 0 where it concerned the whole destination."""
+
+    id: int
+    message_id: int
+    recipient: int
+    destination_id: int
+    address: str
+    at: int
+    outcome: str
+    ended: str  # the final outcome of the recipient, "" where it went on
+    phase: str
+    reason: str
+    failure_class: str
+    sub: str
+    flow_code: str
+    code: str
+    smtp: int
+    title: str
+    message: str
+    reply: str
+    server: str
+    endpoint: str
+    session_id: int
+    milliseconds: float
+    in_doubt: bool
+    evidence: Mapping[str, object]
+
+
+class TraceFilter(NamedTuple):
+    """Which messages of the past and present; `since` and `until` bound the time of acceptance."""
+
+    since: int = 0
+    until: int = 0
+    sender: str | None = None
+    recipient: str = ""
+    header_id: str = ""
+    source: str = ""
+    destination_id: int = 0
+    state: str = ""  # of any recipient
+    before: int = 0  # message id: the page after (older than) this one
+
+
+class HistoryEntry(NamedTuple):
+    """One object in one change."""
+
+    revision: int
+    at: int
+    who: str
+    what: str
+    kind: str
+    name: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+
+
+class StoredObjects(NamedTuple):
+    """All objects of one revision: kind, then name, then data."""
+
+    revision: int
+    kinds: Mapping[str, Mapping[str, Mapping[str, object]]]
+
+
+class Health(NamedTuple):
+    """How the store is; `problem` is "" while it works."""
+
+    ok: bool
+    problem: str
+    engine: str
+    pending: int
+    wal_bytes: int
+    free_bytes: int
+
+
+class Store(Protocol):
+    """What a backend offers. All methods are called on the loop's thread."""
+
+    @property
+    def spool(self) -> Path:
+        """Return the folder where a large body lies in a file named by the message's id as text."""
+
+    def write(self, change: Change, done: Done | None = None) -> None:
+        """Queue a change; `done` is called on the loop when it is on disk (None) or was not kept (why)."""
+
+    def release(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Give claimed messages back, as (destination id, message id)."""
+
+    def health(self) -> Health:
+        """Return how the store is, without waiting for it."""
+
+    async def claim(
+        self, destination_id: int, limit: int, max_bytes: int, now: int, after: int = 0
+    ) -> list[Item]:
+        """Return messages that may be delivered now, oldest first, and keep them from being claimed again.
+
+        Deferred ones that are due come first, with at most half of the places while others wait. An item
+        without a body is to be read by `open_body`. `after` saves the walk over claimed ones: the id of the
+        last message taken whose recipients have `not_before` 0; what was released behind it needs 0 again.
+        """
+
+    async def next_due(self, destination_id: int) -> int | None:
+        """Return when the next deferred recipient of the destination may be tried, or None."""
+
+    async def open_body(self, message_id: int) -> AsyncIterator[bytes]:
+        """Return the wire form in pieces; `BodyMissing` comes before the last piece where it is damaged."""
+
+    async def expired(self, destination_id: int, now: int, default_expiry_ms: int, limit: int) -> list[Item]:
+        """Return messages whose time is over, claimed ones included, without bodies."""
+
+    async def notices_due(self, destination_id: int, now: int, after_ms: int, limit: int) -> list[Item]:
+        """Return messages that have waited for `after_ms` and whose delay notice is not settled."""
+
+    async def destinations(self, expiry_of: Callable[[DestinationState], int]) -> list[DestinationSummary]:
+        """Return every destination known; `expiry_of` gives the default expiry of each in milliseconds."""
+
+    async def groups(self, destination_id: int) -> list[tuple[str, int]]:
+        """Return the recipient domains that wait at a destination with their number of recipients."""
+
+    async def queued_addresses(
+        self, destination_id: int, domain: str, after: str, limit: int
+    ) -> list[tuple[str, int]]:
+        """Return the distinct addresses of a domain that wait, behind `after`, with their number."""
+
+    async def move(self, move: Move) -> int:
+        """Move recipients in slices, so that mail goes on meanwhile; return how many were moved."""
+
+    async def messages(
+        self, which: MessageFilter, limit: int, after: tuple[int, int] = (0, 0)
+    ) -> list[QueuedMessage]:
+        """Return queued messages in the queue's own order, behind (destination id, message id)."""
+
+    async def message(self, message_id: int) -> MessageView | None:
+        """Return a message, queued or finished, with all its recipients."""
+
+    async def attempts(self, message_id: int) -> list[AttemptView]:
+        """Return its own attempts and those of the destinations where it waited, while it did, in order."""
+
+    async def destination_attempts(self, destination_id: int, limit: int) -> list[AttemptView]:
+        """Return the latest attempts that concerned the whole destination, newest first."""
+
+    async def session(self, session_id: int) -> Mapping[str, object] | None:
+        """Return the facts of a connection."""
+
+    async def events(self, message_id: int) -> list[Event]:
+        """Return what happened to a message."""
+
+    async def trace(self, which: TraceFilter, limit: int) -> list[MessageView]:
+        """Return messages of the past and present, newest first."""
+
+    async def audit(self) -> dict[str, object]:
+        """Count everything again and compare it with the ledger."""
+
+    async def objects(self) -> StoredObjects:
+        """Return all objects."""
+
+    async def save_objects(self, change: ObjectsChange) -> int:
+        """Change objects; return the new revision; `RevisionConflict` where somebody was faster."""
+
+    async def history(self, limit: int, before: int = 0) -> list[HistoryEntry]:
+        """Return changes of objects, newest first, older than revision `before`."""
+
+    async def prune(self, before_ms: int) -> int:
+        """Forget finished messages accepted before, with their attempts; return how many."""
+
+    async def backup(self, path: Path) -> None:
+        """Write a consistent copy to a file that does not exist yet (large bodies to `path`.spool)."""
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go of everything."""

@@ -1,0 +1,1 @@
+"""Forward-only migrations: numbered SQL files, each recorded with its checksum."""

@@ -1,0 +1,41 @@
+"""SQL by name: statements live in `sql/<backend>/*.sql`, each below a line `-- name: ...`."""
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_ROW = re.compile(r"VALUES (\([^()]*\))")
+_LARGEST = 32  # rows a statement: few variants to prepare, few steps a batch
+
+
+class Queries:
+    """The statements of one file."""
+
+    def __init__(self, backend: str, name: str) -> None:
+        text = files("gatepost.storage").joinpath("sql", backend, f"{name}.sql").read_text("utf-8")
+        parts = _NAME.split(text)
+        self._sql = {parts[i]: parts[i + 1].strip() for i in range(1, len(parts), 2)}
+
+    def __getitem__(self, name: str) -> str:
+        """Return a statement."""
+        return self._sql[name]
+
+    @cache  # noqa: B019 - one instance a file, for the life of the process
+    def rows(self, name: str, count: int) -> str:
+        """Return the statement with its `VALUES (...)` row repeated."""
+        sql = self._sql[name]
+        found = list(_ROW.finditer(sql))[-1]
+        return f"{sql[: found.start(1)]}{', '.join([found[1]] * count)}{sql[found.end(1) :]}"
+
+
+def sizes(count: int) -> list[int]:
+    """Split a number of rows into powers of two, so that only a handful of statements is ever prepared."""
+    result = [_LARGEST] * (count // _LARGEST)
+    rest, size = count % _LARGEST, _LARGEST >> 1
+    while rest:
+        if rest >= size:
+            result.append(size)
+            rest -= size
+        size >>= 1
+    return result

@@ -1,0 +1,158 @@
+-- name: ready
+SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
+WHERE q.destination_id = ? AND q.message_id > ? AND q.not_before = 0 AND q.suspended = 0
+ORDER BY q.message_id, q.n
+
+-- name: due
+SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+FROM queue AS q INDEXED BY queue_due CROSS JOIN message AS m ON m.id = q.message_id
+WHERE q.destination_id = ? AND q.not_before > 0 AND q.not_before <= ? AND q.suspended = 0
+ORDER BY q.not_before, q.message_id, q.n
+
+-- name: next_due
+SELECT min(not_before) FROM queue INDEXED BY queue_due WHERE destination_id = ? AND not_before > 0
+
+-- name: expired_by_age
+SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
+WHERE q.destination_id = ? AND q.message_id < ? AND q.accepted_at <= ? AND q.expires_at IS NULL
+ORDER BY q.message_id, q.n
+
+-- name: expired_by_date
+SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+FROM queue AS q INDEXED BY queue_expiry CROSS JOIN message AS m ON m.id = q.message_id
+WHERE q.destination_id = ? AND q.expires_at IS NOT NULL AND q.expires_at <= ?
+ORDER BY q.expires_at, q.message_id, q.n
+
+-- name: notices_due
+SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
+WHERE q.destination_id = ? AND q.message_id < ? AND q.accepted_at <= ? AND q.notice_at = 0
+ORDER BY q.message_id, q.n
+
+-- name: body
+SELECT data FROM body WHERE message_id = ?
+
+-- name: body_facts
+SELECT size, crc, spool FROM message WHERE id = ? AND open > 0
+
+-- name: counters
+SELECT destination_id, count(*), sum(recipients), sum(size) FROM (
+    SELECT destination_id, count(*) AS recipients, max(size) AS size FROM queue GROUP BY destination_id, message_id)
+GROUP BY destination_id
+
+-- name: destinations
+SELECT id, kind, connector, next_hop, state, attempts, next_attempt_at, last_error, queued_since, suspended_by,
+    suspended_until, suspended_reason, changed_at FROM destination ORDER BY kind, connector, next_hop
+
+-- name: oldest
+SELECT accepted_at FROM queue WHERE destination_id = ? ORDER BY message_id LIMIT 1
+
+-- name: oldest_by_default
+SELECT accepted_at FROM queue WHERE destination_id = ? AND expires_at IS NULL ORDER BY message_id LIMIT 1
+
+-- name: first_expiry
+SELECT min(expires_at) FROM queue INDEXED BY queue_expiry WHERE destination_id = ? AND expires_at IS NOT NULL
+
+-- name: groups
+SELECT domain, count(*) FROM queue WHERE destination_id = ? GROUP BY domain ORDER BY 2 DESC, 1
+
+-- name: queued_addresses
+SELECT address, count(*) FROM queue WHERE destination_id = ? AND domain = ? AND address > ?
+GROUP BY address ORDER BY address LIMIT ?
+
+-- name: messages
+SELECT DISTINCT q.destination_id, q.message_id
+FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
+WHERE (q.destination_id, q.message_id) > (:after_destination, :after_message)
+    AND q.destination_id >= :first_destination AND q.destination_id <= :last_destination
+    AND (:domain = '' OR q.domain = :domain) AND (:address = '' OR q.address = :address)
+    AND (:message_id = 0 OR q.message_id = :message_id)
+    AND (:suspended IS NULL OR q.suspended = :suspended)
+    AND (:older_than = 0 OR q.accepted_at < :older_than)
+    AND (:sender IS NULL OR m.sender = :sender)
+ORDER BY q.destination_id, q.message_id LIMIT :limit
+
+-- name: message
+SELECT id, accepted_at, sender, size, flags, envid, header_id, source, client, spool FROM message WHERE id = ?
+
+-- name: rows_at
+SELECT n, address, destination_id, 'queued', attempts, not_before, coalesce(expires_at, 0), suspended, 0
+FROM queue WHERE destination_id = ? AND message_id = ? ORDER BY n
+
+-- name: rows_of_message
+-- Destinations are few, so one point look-up in each is cheaper than an index on the path of every message.
+SELECT q.n, q.address, q.destination_id, 'queued', q.attempts, q.not_before, coalesce(q.expires_at, 0), q.suspended, 0
+FROM json_each(?) AS d CROSS JOIN queue AS q
+WHERE q.destination_id = d.value AND q.message_id = ? ORDER BY q.n
+
+-- name: ended_of_message
+SELECT n, address, destination_id, ended,
+    (SELECT count(*) FROM attempt AS b WHERE b.message_id = a.message_id AND b.n = a.n), 0, 0, 0, at
+FROM attempt AS a WHERE message_id = ? AND ended <> '' ORDER BY n
+
+-- name: attempts_of_message
+SELECT id, message_id, n, destination_id, address, at, outcome, ended, phase, reason, class, sub, flow_code, code,
+    smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence
+FROM attempt WHERE message_id = ? ORDER BY id
+
+-- name: attempts_between
+SELECT id, 0, 0, destination_id, '', at, outcome, '', phase, reason, class, sub, flow_code, code,
+    smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence
+FROM destination_attempt WHERE destination_id = ? AND id >= ? AND id < ? ORDER BY id
+
+-- name: attempts_of_destination
+SELECT id, 0, 0, destination_id, '', at, outcome, '', phase, reason, class, sub, flow_code, code,
+    smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence
+FROM destination_attempt WHERE destination_id = ? ORDER BY id DESC LIMIT ?
+
+-- name: session
+SELECT data FROM session WHERE id = ?
+
+-- name: events
+SELECT message_id, id, kind, data FROM event WHERE message_id = ? ORDER BY id
+
+-- name: trace
+SELECT id FROM message AS m
+WHERE id >= :first AND id < :last
+    AND (:sender IS NULL OR sender = :sender COLLATE NOCASE)
+    AND (:header_id = '' OR header_id = :header_id)
+    AND (:source = '' OR source = :source)
+    AND (:recipient = ''
+        OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.address = :recipient COLLATE NOCASE)
+        OR id IN (SELECT message_id FROM queue WHERE address = :recipient COLLATE NOCASE))
+    AND (:destination_id = 0
+        OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.destination_id = :destination_id)
+        OR EXISTS (SELECT 1 FROM queue AS q WHERE q.destination_id = :destination_id AND q.message_id = m.id))
+    AND (:state = '' OR (:state = 'queued' AND open > 0)
+        OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.ended = :state))
+ORDER BY id DESC LIMIT :limit
+
+-- name: ledger
+SELECT name, value FROM ledger
+
+-- name: audit_counts
+SELECT
+    (SELECT count(*) FROM queue),
+    (SELECT coalesce(sum(open), 0) FROM message),
+    (SELECT count(*) FROM body AS b WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = b.message_id AND open > 0)),
+    (SELECT count(*) FROM message AS m WHERE open > 0 AND spool = 0
+        AND NOT EXISTS (SELECT 1 FROM body WHERE message_id = m.id)),
+    (SELECT count(*) FROM queue AS q WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = q.message_id))
+
+-- name: spooled
+SELECT id FROM message WHERE spool = 1 AND open > 0
+
+-- name: objects
+SELECT kind, name, data FROM object ORDER BY kind, name
+
+-- name: history
+SELECT a.revision, a.at, a.who, a.what, h.kind, h.name, h.before, h.after
+FROM audit AS a JOIN object_history AS h USING (revision)
+WHERE ? = 0 OR a.revision < ? ORDER BY a.revision DESC, h.kind, h.name LIMIT ?

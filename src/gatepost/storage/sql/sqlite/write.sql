@@ -1,0 +1,151 @@
+-- name: accept_message
+INSERT INTO message (id, accepted_at, sender, size, flags, envid, header_id, source, client, recipients, open,
+    crc, spool) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: accept_body
+INSERT INTO body (message_id, data) VALUES (?, ?)
+
+-- name: accept_recipient
+INSERT INTO queue (destination_id, message_id, n, address, domain, orcpt, notify, size, attempts, not_before,
+    accepted_at, expires_at, notice_at, suspended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, NULL, 0, 0)
+
+-- name: find_rows
+-- One row of JSON: every row that sqlite3_step returns would hand the interpreter lock around once more.
+SELECT json_group_array(json_array(q.destination_id, q.message_id, q.n, q.address, q.size, m.open, m.spool))
+FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
+WHERE (q.destination_id, q.message_id, q.n) IN (VALUES (?, ?, ?))
+
+-- name: delete_rows
+DELETE FROM queue WHERE (destination_id, message_id, n) IN (VALUES (?, ?, ?))
+
+-- name: still_there
+SELECT 1 FROM queue WHERE destination_id = ? AND message_id = ? LIMIT 1
+
+-- name: defer_row
+UPDATE queue SET attempts = attempts + 1, not_before = ?
+WHERE destination_id = ? AND message_id = ? AND n = ? RETURNING address
+
+-- name: close_messages
+UPDATE message SET open = 0 WHERE (id) IN (VALUES (?))
+
+-- name: open_less
+UPDATE message SET open = open - ? WHERE id = ?
+
+-- name: delete_bodies
+DELETE FROM body WHERE (message_id) IN (VALUES (?))
+
+-- name: insert_attempt
+INSERT INTO attempt (message_id, n, id, destination_id, address, at, outcome, ended, phase, reason, class, sub,
+    flow_code, code, smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: insert_destination_attempt
+INSERT INTO destination_attempt (destination_id, id, at, outcome, phase, reason, class, sub, flow_code, code, smtp,
+    title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: address_of
+SELECT address FROM queue WHERE destination_id = ? AND message_id = ? AND n = ?
+
+-- name: put_session
+INSERT INTO session (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data
+
+-- name: put_destination
+INSERT INTO destination (id, kind, connector, next_hop, state, attempts, next_attempt_at, last_error, queued_since,
+    suspended_by, suspended_until, suspended_reason, changed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = excluded.attempts,
+    next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error,
+    queued_since = excluded.queued_since, suspended_by = excluded.suspended_by,
+    suspended_until = excluded.suspended_until, suspended_reason = excluded.suspended_reason,
+    changed_at = excluded.changed_at
+
+-- name: insert_event
+INSERT OR IGNORE INTO event (message_id, id, kind, data) VALUES (?, ?, ?, ?)
+
+-- name: update_rows
+UPDATE queue SET
+    suspended = coalesce(:suspended, suspended),
+    expires_at = CASE WHEN :expires_at IS NULL THEN expires_at ELSE nullif(:expires_at, 0) END,
+    not_before = coalesce(:not_before, not_before),
+    notice_at = coalesce(:noticed_at, notice_at)
+WHERE destination_id = :destination_id AND message_id = :message_id AND (:n = 0 OR n = :n)
+
+-- name: ledger_add
+UPDATE ledger SET value = value + ? WHERE name = ?
+
+-- name: move_pick
+CREATE TEMP TABLE moving AS
+SELECT message_id, n, size,
+    EXISTS (SELECT 1 FROM queue AS t WHERE t.destination_id = :target AND t.message_id = q.message_id) AS known
+FROM queue AS q
+WHERE destination_id = :source AND message_id >= :message_id AND message_id <= :last
+    AND (:domain = '' OR domain = :domain) AND (:address = '' OR address = :address)
+    AND message_id NOT IN (SELECT value FROM json_each(:claimed))
+ORDER BY message_id, n LIMIT :limit
+
+-- name: move_insert
+INSERT INTO queue
+SELECT :target, message_id, n, address, domain, orcpt, notify, size, attempts, not_before, accepted_at, expires_at,
+    notice_at, suspended
+FROM queue WHERE destination_id = :source AND (message_id, n) IN (SELECT message_id, n FROM temp.moving)
+
+-- name: move_delete
+DELETE FROM queue WHERE destination_id = :source AND (message_id, n) IN (SELECT message_id, n FROM temp.moving)
+
+-- name: move_event
+INSERT OR IGNORE INTO event (message_id, id, kind, data)
+SELECT DISTINCT message_id, :id, 'moved', json_object('source', :source, 'target', :target) FROM temp.moving
+
+-- name: move_counts
+SELECT count(*),
+    (SELECT count(*) FROM (SELECT DISTINCT message_id FROM temp.moving WHERE NOT known)),
+    (SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT message_id, size FROM temp.moving WHERE NOT known)),
+    (SELECT count(*) FROM (SELECT DISTINCT message_id, size FROM temp.moving) AS d WHERE NOT EXISTS
+        (SELECT 1 FROM queue AS q WHERE q.destination_id = :source AND q.message_id = d.message_id)),
+    (SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT message_id, size FROM temp.moving) AS d WHERE NOT EXISTS
+        (SELECT 1 FROM queue AS q WHERE q.destination_id = :source AND q.message_id = d.message_id))
+FROM temp.moving
+
+-- name: move_done
+DROP TABLE IF EXISTS temp.moving
+
+-- name: revision
+SELECT coalesce(max(revision), 0) FROM audit
+
+-- name: object_data
+SELECT data FROM object WHERE kind = ? AND name = ?
+
+-- name: put_object
+INSERT INTO object (kind, name, data, revision) VALUES (?, ?, ?, ?)
+ON CONFLICT (kind, name) DO UPDATE SET data = excluded.data, revision = excluded.revision
+
+-- name: delete_object
+DELETE FROM object WHERE kind = ? AND name = ?
+
+-- name: insert_history
+INSERT INTO object_history (revision, kind, name, before, after) VALUES (?, ?, ?, ?, ?)
+
+-- name: insert_audit
+INSERT INTO audit (revision, at, who, what) VALUES (?, ?, ?, ?)
+
+-- name: prune_pick
+SELECT json_group_array(id) FROM (SELECT id FROM message WHERE id > ? AND id < ? AND open = 0 ORDER BY id LIMIT ?)
+
+-- name: prune_messages
+DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))
+
+-- name: prune_attempts
+DELETE FROM attempt WHERE message_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_events
+DELETE FROM event WHERE message_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_gateway_events
+DELETE FROM event WHERE message_id = 0 AND id < ?
+
+-- name: prune_destination_attempts
+DELETE FROM destination_attempt WHERE id < ? AND destination_id NOT IN (SELECT DISTINCT destination_id FROM queue)
+
+-- name: prune_sessions
+DELETE FROM session WHERE id < ? AND id < coalesce((SELECT min(id) FROM message WHERE open > 0), ?)

@@ -1,0 +1,40 @@
+"""Recipients from one destination to another, by set: no row passes through Python."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from gatepost.storage.interface import Move
+from gatepost.storage.leases import Leases
+from gatepost.storage.queries import Queries
+
+_ALL = (1 << 63) - 1
+
+
+def run(
+    execute: Callable[..., Any],
+    sql: Queries,
+    move: Move,
+    leases: Leases,
+    count: Callable[[int, int, int, int], None],
+) -> int:
+    """Move what matches and is not claimed; return how many recipients. The caller holds the leases' lock."""
+    if move.source == move.target:
+        return 0
+    values = {
+        **move._asdict(),
+        "last": move.message_id or _ALL,
+        "limit": move.limit or -1,
+        "claimed": json.dumps(list(leases.held(move.source))),
+    }
+    execute(sql["move_done"])
+    execute(sql["move_pick"], values)
+    execute(sql["move_insert"], values)
+    execute(sql["move_delete"], values)
+    execute(sql["move_event"], values)
+    moved, came, octets_came, went, octets_went = execute(sql["move_counts"], values).fetchall()[0]
+    execute(sql["move_done"])
+    if moved:
+        count(move.source, -went, -moved, -octets_went)
+        count(move.target, came, moved, octets_came)
+    return int(moved)

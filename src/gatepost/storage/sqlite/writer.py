@@ -1,0 +1,251 @@
+"""The one writer: takes whatever is pending, makes it one transaction and one sync, reports the whole batch.
+
+Guarantee: no timer and no limit of batches a second: a lone change waits for one sync, many share one.
+Guarantee: after a failed sync nothing is written or synced any more; every later change fails at once.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import apsw
+
+from gatepost.storage import spool
+from gatepost.storage.counters import Counters
+from gatepost.storage.interface import Change, Done, StoreBroken, StoreError
+from gatepost.storage.leases import Leases
+from gatepost.storage.sqlite.apply import Applier, Effects
+from gatepost.storage.sqlite.faults import SyncFailed, concerns_batch, meaning
+
+_BATCH_CHANGES = 1000
+_BATCH_OCTETS = 16 << 20
+_SESSIONS = 20_000  # remembered as being on disk; forgetting costs a second write of the same row
+
+
+class Task(NamedTuple):
+    """Work that needs a transaction of its own: a slice of a move, of pruning."""
+
+    run: Callable[[Applier, Effects], object]
+    answer: "asyncio.Future[object]"
+    exclusive: bool = False
+
+
+class _Stop:
+    """The last entry of the queue."""
+
+
+Entry = tuple[Change, Done | None] | Task | _Stop
+Result = tuple[Done, BaseException | None]
+
+
+class Writer:
+    """Owns the write connection and its thread."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        loop: asyncio.AbstractEventLoop,
+        spool_folder: Path,
+        leases: Leases,
+        counters: Counters,
+        new_id: Callable[[], int],
+        wal_grew: Callable[[int], None],
+    ) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._spool = spool_folder
+        self._leases = leases
+        self._counters = counters
+        self._seen: set[int] = set()
+        self._applier = Applier(connection, leases, new_id, self._seen)
+        self._entries: SimpleQueue[Entry] = SimpleQueue()
+        self._wal_grew = wal_grew
+        self.wal_pages = 0
+        self.broken = ""
+        connection.set_wal_hook(self._wal_hook)
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def pending(self) -> int:
+        """Return how many entries wait."""
+        return self._entries.qsize()
+
+    def write(self, change: Change, done: Done | None) -> None:
+        """Queue a change."""
+        self._entries.put((change, done))
+
+    def task(self, run: Callable[[Applier, Effects], object], *, exclusive: bool) -> "asyncio.Future[object]":
+        """Queue a task; `exclusive` keeps claims out until it is committed."""
+        answer: asyncio.Future[object] = self._loop.create_future()
+        self._entries.put(Task(run, answer, exclusive))
+        return answer
+
+    def stop(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._entries.put(_Stop())
+        self._thread.join()
+
+    def _wal_hook(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _run(self) -> None:
+        while True:
+            changes, tasks, stop = self._drain()
+            if changes:
+                self._report(self._write(changes))
+                del changes  # the bodies are not kept until the next batch comes
+            for task in tasks:
+                self._do(task)
+            self._wal_grew(self.wal_pages)
+            if stop:
+                return
+
+    def _drain(self) -> tuple[list[tuple[Change, Done | None]], list[Task], bool]:
+        """Wait for one entry, then take what else is there."""
+        changes: list[tuple[Change, Done | None]] = []
+        tasks: list[Task] = []
+        octets = 0
+        entry = self._entries.get()
+        while True:
+            if isinstance(entry, _Stop):
+                return changes, tasks, True
+            if isinstance(entry, Task):
+                tasks.append(entry)
+            else:
+                changes.append(entry)
+                octets += sum(message.size for message in entry[0].accepts)
+            if not self._entries.qsize() or octets > _BATCH_OCTETS or len(changes) >= _BATCH_CHANGES:
+                return changes, tasks, False
+            entry = self._entries.get()
+
+    def _write(self, batch: list[tuple[Change, Done | None]]) -> list[Result]:
+        changes = [change for change, _ in batch]
+        exclusive = any(change.moves for change in changes)
+        errors: list[BaseException | None] = [None] * len(changes)
+        try:
+            effects = self._transact(lambda fx: self._applier.apply_all(changes, fx), exclusive=exclusive)
+        except StoreError as error:
+            if len(changes) == 1 or concerns_batch(error):
+                errors = [error] * len(changes)
+            else:
+                errors = self._write_singly(changes, exclusive=exclusive)
+        else:
+            self._after(effects)
+        return [(done, error) for (_, done), error in zip(batch, errors, strict=True) if done]
+
+    def _write_singly(self, changes: list[Change], *, exclusive: bool) -> list[BaseException | None]:
+        """Run a batch again, each change on its own, since one of them cannot be kept."""
+        errors: list[BaseException | None] = []
+
+        def run(effects: Effects) -> None:
+            for change in changes:
+                own = Effects()
+                error: StoreError | None = None
+                self._connection.execute("SAVEPOINT one")
+                try:
+                    self._applier.apply_one(change, own)
+                except Exception as failure:
+                    error = meaning(failure)
+                    if concerns_batch(error):
+                        raise
+                    self._connection.execute("ROLLBACK TO one")
+                else:
+                    effects.merge(own)
+                self._connection.execute("RELEASE one")
+                errors.append(error)
+
+        try:
+            self._after(self._transact(run, exclusive=exclusive))
+        except StoreError as error:
+            return [error] * len(changes)
+        return errors
+
+    def _transact(self, body: Callable[[Effects], object], *, exclusive: bool) -> Effects:
+        if self.broken:
+            raise StoreBroken(self.broken)
+        effects = Effects()
+        try:
+            with self._leases.lock if exclusive else nullcontext():
+                self._connection.execute("BEGIN IMMEDIATE")
+                body(effects)
+                self._applier.book(effects.ledger)
+                if effects.spooled:
+                    self._sync_spool()
+                for destination_id, message_id, numbers in effects.taken:
+                    self._leases.take(destination_id, message_id, numbers)
+                self._connection.execute("COMMIT")
+        except Exception as failure:
+            error = meaning(failure)
+            if isinstance(error, StoreBroken):
+                self.broken = str(error)
+            self._roll_back()
+            self._leases.drop((d, m, n) for d, m, numbers in effects.taken for n in numbers)
+            raise error from failure
+        return effects
+
+    def _sync_spool(self) -> None:
+        try:
+            spool.sync_folder(self._spool)
+        except OSError as error:
+            raise SyncFailed(f"the folder of large bodies cannot be synced: {error}") from error
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+
+    def _after(self, effects: Effects) -> None:
+        """Let memory follow what is on disk now."""
+        self._counters.add(effects.counters)
+        if len(self._seen) > _SESSIONS:
+            self._seen.clear()
+        self._seen |= effects.sessions
+        if effects.dropped:
+            self._leases.drop(effects.dropped)
+        if effects.unlink:
+            spool.remove(self._spool, effects.unlink)
+
+    def _do(self, task: Task) -> None:
+        answers: list[object] = []
+        try:
+            self._after(
+                self._transact(
+                    lambda fx: answers.append(task.run(self._applier, fx)), exclusive=task.exclusive
+                )
+            )
+        except StoreError as error:
+            self._report([(_failing(task.answer), error)])
+        else:
+            self._report([(_answering(task.answer, answers[0]), None)])
+
+    def _report(self, results: list[Result]) -> None:
+        if results:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                self._loop.call_soon_threadsafe(_call, results)
+
+
+def _call(results: list[Result]) -> None:
+    for done, error in results:
+        done(error)
+
+
+def _failing(answer: "asyncio.Future[object]") -> Done:
+    def done(error: BaseException | None) -> None:
+        if error is not None and not answer.done():
+            answer.set_exception(error)
+
+    return done
+
+
+def _answering(answer: "asyncio.Future[object]", value: object) -> Done:
+    def done(_error: BaseException | None) -> None:
+        if not answer.done():
+            answer.set_result(value)
+
+    return done

@@ -1,0 +1,557 @@
+"""The conformance suite: what every backend of the store promises."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from gatepost.model.mail import BodyMissing
+from gatepost.storage import spool
+from gatepost.storage.interface import (
+    Change,
+    ChangeRejected,
+    DestinationState,
+    Event,
+    MessageFilter,
+    Move,
+    ObjectsChange,
+    RevisionConflict,
+    RowUpdate,
+    Store,
+    StoredObject,
+    StoreUnusable,
+    TraceFilter,
+)
+from gatepost.storage.opening import open_store
+from tests.integration.storage import conformance as c
+from tests.integration.storage.conformance import HOUR, NOW, OFFICE, PARTNER, Maker, accept, put, settle
+
+BACKENDS = ["sqlite:"]
+
+
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def run(url: str, folder: Path, story: Callable[[Store, Maker], Awaitable[None]]) -> None:
+    async def main() -> None:
+        store = await open_store(url, folder)
+        try:
+            await story(store, Maker())
+            audit = await store.audit()
+            assert audit["balanced"], audit
+            assert audit["bodies_without_rows"] == audit["rows_without_bodies"] == 0, audit
+        finally:
+            await store.close()
+
+    asyncio.run(main())
+
+
+def test_an_accepted_message_is_there_after_a_new_start_with_every_octet(url: str, tmp_path: Path) -> None:
+    """R2."""
+    make = Maker()
+    message = make.message("bob@contoso.example", "eve@contoso.example", body=b"\x00\xff" * 5000)
+
+    async def first(store: Store, _: Maker) -> None:
+        await put(store, Change(accepts=(message,), destinations=(c.known(),)))
+
+    async def second(store: Store, _: Maker) -> None:
+        assert await c.waiting(store) == (1, 2, 10_000)
+        (item,) = await store.claim(OFFICE.id, 10, 1 << 20, NOW)
+        assert item.body == message.body
+        assert [(r.n, r.address) for r in item.recipients] == [
+            (1, "bob@contoso.example"),
+            (2, "eve@contoso.example"),
+        ]
+        assert (item.sender, item.accepted_at, item.crc, item.last) == (
+            message.sender,
+            NOW,
+            message.crc,
+            True,
+        )
+
+    run(url, tmp_path, first)
+    run(url, tmp_path, second)
+
+
+def test_done_is_called_on_the_loop_once_for_each_change(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        results: list[object] = []
+        everything = asyncio.Event()
+
+        def done(error: BaseException | None) -> None:
+            results.append(error)
+            if len(results) == 50:
+                everything.set()
+
+        for _ in range(50):
+            store.write(Change(accepts=(make.message(),)), done)
+        await everything.wait()
+        assert results == [None] * 50
+
+    run(url, tmp_path, story)
+
+
+def test_one_bad_change_fails_alone(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        good, other = make.message(), make.message()
+        bad = good._replace(body=b"another")
+        outcomes = await asyncio.gather(
+            *(put(store, Change(accepts=(m,))) for m in (good, bad, other)), return_exceptions=True
+        )
+        assert [type(o) for o in outcomes] == [type(None), ChangeRejected, type(None)]
+        assert (await c.waiting(store))[:2] == (2, 2)
+        assert await c.body_of(store, good.id) == good.body
+
+    run(url, tmp_path, story)
+
+
+def test_a_change_is_all_or_nothing(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        first = make.message()
+        await accept(store, first)
+        with pytest.raises(ChangeRejected):
+            await put(store, Change(settles=(settle(first),), accepts=(make.message(), first), events=(
+                Event(first.id, make.ids(), "note", {}),)))  # fmt: skip
+        assert (await c.waiting(store))[:2] == (1, 1)
+        assert await store.events(first.id) == []
+
+    run(url, tmp_path, story)
+
+
+def test_a_recipient_ends_once_and_its_report_exists_once(url: str, tmp_path: Path) -> None:
+    """R4: the second return changes nothing and makes no second NDR."""
+
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message()
+        await accept(store, message)
+        for _ in range(2):
+            report = make.message("ann@sender.example", destination=PARTNER.id, sender="")
+            await put(
+                store, Change(settles=(settle(message, "returned"),), accepts=(report,), only_if_settled=True)
+            )
+        audit = await store.audit()
+        assert (audit["accepted"], audit["returned"], audit["queued"]) == (2, 1, 1)
+        assert (await c.waiting(store, PARTNER.id))[0] == 1
+
+    run(url, tmp_path, story)
+
+
+def test_two_ends_of_one_recipient_in_one_batch_count_one(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message()
+        await accept(store, message)
+        changes = [
+            Change(settles=(settle(message, o, last=True),)) for o in ("delivered", "delivered", "cancelled")
+        ]
+        await asyncio.gather(*(put(store, change) for change in changes))
+        audit = await store.audit()
+        assert audit["delivered"] + audit["cancelled"] == 1  # type: ignore[operator]
+        assert await c.waiting(store) == (0, 0, 0)
+
+    run(url, tmp_path, story)
+
+
+def test_the_body_goes_with_the_last_recipient_and_not_before(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message("a@x.example", "b@x.example", "c@x.example")
+        await accept(store, message)
+        await put(store, Change(settles=(settle(message, n=1), settle(message, "failed", n=2))))
+        assert await c.body_of(store, message.id) == message.body
+        assert (await c.waiting(store))[:2] == (1, 1)
+        await put(store, Change(settles=(settle(message, n=3, last=True),)))
+        with pytest.raises(BodyMissing):
+            await store.open_body(message.id)
+
+    run(url, tmp_path, story)
+
+
+def test_a_large_body_is_a_file_that_goes_with_its_message(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        body = bytes(range(256)) * 5000
+        message = make.message(body=body, spool=True)
+        path = spool.file_of(store.spool, message.id)
+        path.write_bytes(body)
+        await accept(store, message)
+        (item,) = await store.claim(OFFICE.id, 1, 1, NOW)
+        assert item.body is None
+        assert await c.body_of(store, message.id) == body
+        await put(store, Change(settles=(settle(message, last=True),)))
+        await store.audit()
+        assert not path.exists()
+
+    run(url, tmp_path, story)
+
+
+def test_files_of_messages_that_were_never_accepted_are_removed_at_the_start(
+    url: str, tmp_path: Path
+) -> None:
+    make = Maker()
+    kept, lost = make.message(spool=True), make.message(spool=True)
+
+    async def first(store: Store, _: Maker) -> None:
+        for message in (kept, lost):
+            spool.file_of(store.spool, message.id).write_bytes(b"Subject: x\r\n\r\nhello\r\n")
+        await accept(store, kept)
+
+    async def second(store: Store, _: Maker) -> None:
+        assert [p.name for p in store.spool.iterdir()] == [spool.file_of(store.spool, kept.id).name]
+
+    run(url, tmp_path, first)
+    run(url, tmp_path, second)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "grown", "gone"])
+def test_no_last_piece_of_a_damaged_body_is_ever_given(url: str, tmp_path: Path, damage: str) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        body = b"x" * (2 * spool.CHUNK + 100)
+        message = make.message(body=body, spool=True)
+        path = spool.file_of(store.spool, message.id)
+        path.write_bytes(body)
+        await accept(store, message)
+        hurt = {"flip": b"y" + body[1:], "cut": body[:-1], "grown": body + b"z"}.get(damage)
+        path.unlink() if hurt is None else path.write_bytes(hurt)
+        given = 0
+        with pytest.raises(BodyMissing):
+            async for piece in await store.open_body(message.id):
+                given += len(piece)
+        assert given <= 2 * spool.CHUNK
+        await put(store, Change(settles=(settle(message, "failed"),)))
+
+    run(url, tmp_path, story)
+
+
+def test_claims_are_first_in_first_out_and_given_once(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        messages = [make.message() for _ in range(10)]
+        await accept(store, *messages)
+        numbers = [m.id for m in messages]
+        assert await c.claimed(store, limit=4) == numbers[:4]
+        assert await c.claimed(store, limit=4) == numbers[4:8]
+        store.release([(OFFICE.id, numbers[1])])
+        assert await c.claimed(store) == [numbers[1], *numbers[8:]]
+        assert await c.claimed(store) == []
+
+    run(url, tmp_path, story)
+
+
+def test_what_the_acceptor_delivers_itself_is_not_claimed_by_anyone(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message(claimed=True)
+        await accept(store, message)
+        assert await c.claimed(store) == []
+        store.release([(OFFICE.id, message.id)])
+        assert await c.claimed(store) == [message.id]
+
+    run(url, tmp_path, story)
+
+
+def test_a_claim_brings_no_more_octets_than_asked_but_always_one_message(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        await accept(store, *(make.message(body=b"x" * 1000) for _ in range(5)))
+        assert len(await store.claim(OFFICE.id, 10, 2500, NOW)) == 2
+        assert len(await store.claim(OFFICE.id, 10, 1, NOW)) == 1
+
+    run(url, tmp_path, story)
+
+
+def test_a_deferred_recipient_waits_for_its_time_and_keeps_its_attempts(url: str, tmp_path: Path) -> None:
+    """R3, B2."""
+
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message("a@x.example", "b@x.example", claimed=True)
+        await accept(store, message)
+        attempt = make.attempt(message, "deferred", n=2)
+        later = settle(message, "deferred", n=2, attempt=attempt, not_before=NOW + 60_000)
+        await put(store, Change(settles=(settle(message, n=1), later)))
+        assert await c.claimed(store) == []
+        assert await store.next_due(OFFICE.id) == NOW + 60_000
+        (item,) = await store.claim(OFFICE.id, 10, 1 << 20, NOW + 60_000)
+        assert [(r.n, r.attempts) for r in item.recipients] == [(2, 1)]
+        kept = {a.recipient: a for a in await store.attempts(message.id)}
+        assert (kept[1].ended, kept[2].ended, kept[2].address) == ("delivered", "", "b@x.example")
+        assert (kept[2].code, kept[2].failure_class, kept[2].server) == (
+            "4.4.316", "connection_refused", "mail.contoso.example")  # fmt: skip
+        facts = await store.session(kept[2].session_id)
+        assert facts is not None
+        assert facts["endpoint"] == "192.0.2.7:25"
+
+    run(url, tmp_path, story)
+
+
+def test_due_messages_do_not_starve_new_ones_nor_the_other_way_round(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        old = [make.message() for _ in range(20)]
+        await accept(store, *old)
+        await put(store, Change(settles=tuple(settle(m, "deferred", not_before=NOW + 1) for m in old)))
+        new = [make.message() for _ in range(20)]
+        await accept(store, *new)
+        taken = await c.claimed(store, limit=10, now=NOW + 5)
+        assert len([t for t in taken if t <= old[-1].id]) == 5
+        assert len(taken) == 10
+
+    run(url, tmp_path, story)
+
+
+def test_suspended_recipients_are_not_claimed_and_come_back(url: str, tmp_path: Path) -> None:
+    """B5."""
+
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message()
+        await accept(store, message)
+        await put(store, Change(updates=(RowUpdate(OFFICE.id, message.id, suspended=True),)))
+        assert await c.claimed(store) == []
+        assert [m.message_id for m in await store.messages(MessageFilter(suspended=True), 10)] == [message.id]
+        await put(store, Change(updates=(RowUpdate(OFFICE.id, message.id, suspended=False),)))
+        assert await c.claimed(store) == [message.id]
+
+    run(url, tmp_path, story)
+
+
+def test_expiry_is_by_the_clock_and_claimed_mail_expires_too(url: str, tmp_path: Path) -> None:
+    """R4, B5: an explicit date wins over the destination's default."""
+
+    async def story(store: Store, make: Maker) -> None:
+        old, kept, hurried = make.message(claimed=True), make.message(), make.message()
+        await accept(store, old, kept, hurried)
+        make.now += 23 * HOUR
+        young = make.message()
+        await accept(store, young)
+        await put(store, Change(updates=(
+            RowUpdate(OFFICE.id, kept.id, expires_at=NOW + 48 * HOUR),
+            RowUpdate(OFFICE.id, hurried.id, expires_at=NOW + HOUR),
+        )))  # fmt: skip
+
+        async def gone(hours: int) -> set[int]:
+            return {i.message_id for i in await store.expired(OFFICE.id, NOW + hours * HOUR, 24 * HOUR, 10)}
+
+        assert await gone(2) == {hurried.id}
+        assert await gone(24) == {hurried.id, old.id}
+        assert await gone(48) == {hurried.id, old.id, kept.id, young.id}
+        (summary,) = await store.destinations(lambda _: 24 * HOUR)
+        assert (summary.oldest_at, summary.oldest_expires_at) == (NOW, NOW + HOUR)
+        await put(store, Change(updates=(RowUpdate(OFFICE.id, hurried.id, expires_at=0),)))
+        assert await gone(2) == set()
+
+    run(url, tmp_path, story)
+
+
+def test_a_delay_notice_is_due_until_it_is_settled(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        message = make.message()
+        await accept(store, message)
+        assert await store.notices_due(OFFICE.id, NOW + HOUR, 4 * HOUR, 10) == []
+        (item,) = await store.notices_due(OFFICE.id, NOW + 4 * HOUR, 4 * HOUR, 10)
+        assert item.message_id == message.id
+        await put(store, Change(updates=(RowUpdate(OFFICE.id, message.id, noticed_at=NOW + 4 * HOUR),)))
+        assert await store.notices_due(OFFICE.id, NOW + 5 * HOUR, 4 * HOUR, 10) == []
+
+    run(url, tmp_path, story)
+
+
+def test_the_state_of_a_destination_survives_a_new_start(url: str, tmp_path: Path) -> None:
+    """R19."""
+    state = DestinationState(
+        OFFICE.id,
+        "smart",
+        "to-office",
+        "",
+        "retry",
+        3,
+        NOW + 60_000,
+        c.error(),
+        NOW,
+        "ann",
+        NOW + 1,
+        "moving",
+        NOW,
+    )
+
+    async def first(store: Store, _: Maker) -> None:
+        await put(store, Change(destinations=(c.known(),)))
+        await put(store, Change(destinations=(state,)))
+
+    async def second(store: Store, _: Maker) -> None:
+        (summary,) = await store.destinations(lambda _: HOUR)
+        assert summary.state == state
+
+    run(url, tmp_path, first)
+    run(url, tmp_path, second)
+
+
+def test_attempts_of_a_destination_are_shown_with_what_waited_there_then(url: str, tmp_path: Path) -> None:
+    """B2: one row for any number of messages, and none that was made before or after the wait."""
+
+    async def story(store: Store, make: Maker) -> None:
+        before = make.destination_attempt(OFFICE.id)
+        make.now += 1000
+        message = make.message()
+        await accept(store, message)
+        make.now += 1000
+        during = make.destination_attempt(OFFICE.id)
+        make.now += 1000
+        await put(store, Change(attempts=(before, during)))
+        assert await store.move(Move(make.ids(), OFFICE.id, PARTNER.id)) == 1
+        make.now += 1000
+        after, there = make.destination_attempt(OFFICE.id), make.destination_attempt(PARTNER.id)
+        await put(store, Change(attempts=(after, there)))
+        make.now += 1000
+        end = make.attempt(message, destination_id=PARTNER.id)
+        done = settle(message, attempt=end)._replace(destination_id=PARTNER.id)
+        await put(store, Change(settles=(done,)))
+        make.now += 1000
+        await put(store, Change(attempts=(make.destination_attempt(PARTNER.id),)))
+        assert [a.id for a in await store.attempts(message.id)] == [during.id, there.id, end.id]
+        assert [a.id for a in await store.destination_attempts(OFFICE.id, 1)] == [after.id]
+
+    run(url, tmp_path, story)
+
+
+def test_moved_mail_is_claimed_at_the_new_destination_and_claimed_mail_stays(
+    url: str, tmp_path: Path
+) -> None:
+    """B5: reroute by domain and by address."""
+
+    async def story(store: Store, make: Maker) -> None:
+        ours = make.message("bob@contoso.example", "eve@other.example")
+        theirs = make.message("eve@other.example")
+        busy = make.message("kim@contoso.example", claimed=True)
+        await accept(store, ours, theirs, busy)
+        assert await store.groups(OFFICE.id) == [("contoso.example", 2), ("other.example", 2)]
+        assert await store.queued_addresses(OFFICE.id, "contoso.example", "", 10) == [
+            ("bob@contoso.example", 1), ("kim@contoso.example", 1)]  # fmt: skip
+        assert await store.move(Move(make.ids(), OFFICE.id, PARTNER.id, domain="contoso.example")) == 1
+        size = ours.size
+        assert await c.waiting(store) == (3, 3, 3 * size)
+        assert await c.waiting(store, PARTNER.id) == (1, 1, size)
+        assert await c.claimed(store, PARTNER.id) == [ours.id]
+        await put(
+            store, Change(moves=(Move(make.ids(), OFFICE.id, PARTNER.id, address="eve@other.example"),))
+        )
+        assert await c.waiting(store) == (1, 1, size)
+        assert await c.waiting(store, PARTNER.id) == (2, 3, 2 * size)
+        view = await store.message(ours.id)
+        assert view is not None
+        assert [r.destination_id for r in view.recipients] == [PARTNER.id] * 2
+        assert [e.kind for e in view.events] == ["moved", "moved"]
+
+    run(url, tmp_path, story)
+
+
+def test_the_queue_is_listed_page_by_page(url: str, tmp_path: Path) -> None:
+    """R19."""
+
+    async def story(store: Store, make: Maker) -> None:
+        messages = [make.message("a@x.example", "b@y.example") for _ in range(7)]
+        await accept(store, *messages, make.message(destination=PARTNER.id))
+        seen, after = [], (0, 0)
+        while page := await store.messages(
+            MessageFilter(destination_id=OFFICE.id, domain="x.example"), 3, after
+        ):
+            seen += [m.message_id for m in page]
+            after = (page[-1].destination_id, page[-1].message_id)
+            assert [r.address for r in page[0].recipients] == ["a@x.example", "b@y.example"]
+        assert seen == [m.id for m in messages]
+        assert len(await store.messages(MessageFilter(), 100)) == 8
+        assert await store.messages(MessageFilter(sender="nobody@x.example"), 100) == []
+
+    run(url, tmp_path, story)
+
+
+def test_a_finished_message_is_found_by_sender_recipient_state_and_time(url: str, tmp_path: Path) -> None:
+    """R20."""
+
+    async def story(store: Store, make: Maker) -> None:
+        done, queued = make.message("bob@x.example"), make.message("eve@x.example", sender="Kim@y.example")
+        await accept(store, done, queued)
+        await put(store, Change(settles=(settle(done, attempt=make.attempt(done)),)))
+
+        async def found(which: TraceFilter) -> list[int]:
+            return [view.id for view in await store.trace(which, 10)]
+
+        assert await found(TraceFilter()) == [queued.id, done.id]
+        assert await found(TraceFilter(recipient="BOB@x.example")) == [done.id]
+        assert await found(TraceFilter(recipient="eve@x.example", state="queued")) == [queued.id]
+        assert await found(TraceFilter(sender="kim@y.example")) == [queued.id]
+        assert await found(TraceFilter(state="delivered", destination_id=OFFICE.id)) == [done.id]
+        assert await found(TraceFilter(since=NOW + 1)) == await found(TraceFilter(until=NOW)) == []
+        assert await found(TraceFilter(before=queued.id)) == [done.id]
+        (view,) = await store.trace(TraceFilter(recipient="bob@x.example"), 10)
+        assert [(r.state, r.ended_at) for r in view.recipients] == [("delivered", NOW)]
+
+    run(url, tmp_path, story)
+
+
+def test_objects_have_revisions_and_the_slower_of_two_writers_is_told(url: str, tmp_path: Path) -> None:
+    """R15, B4."""
+
+    async def story(store: Store, make: Maker) -> None:
+        one = StoredObject("connector", "to-office", {"enabled": True})
+        assert await store.save_objects(ObjectsChange(0, NOW, "ann", "made", (one,))) == 1
+        two = one._replace(data={"enabled": False})
+        change = ObjectsChange(1, NOW + 1, "ann", "disabled", (two,))
+        await put(store, Change(objects=change, accepts=(make.message(),)))
+        with pytest.raises(RevisionConflict):
+            await store.save_objects(change)
+        with pytest.raises(RevisionConflict):
+            await put(store, Change(objects=change, accepts=(make.message(),)))
+        assert (await c.waiting(store))[0] == 1
+        objects = await store.objects()
+        assert (objects.revision, objects.kinds) == (2, {"connector": {"to-office": {"enabled": False}}})
+        assert await store.save_objects(ObjectsChange(2, NOW, "eve", "gone", (one._replace(data=None),))) == 3
+        assert (await store.objects()).kinds == {}
+        newest = (await store.history(10))[0]
+        assert (newest.who, newest.before, newest.after) == ("eve", {"enabled": False}, None)
+        assert [h.revision for h in await store.history(10, before=3)] == [2, 1]
+
+    run(url, tmp_path, story)
+
+
+def test_pruning_forgets_what_has_ended_and_nothing_else(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        ended, queued = make.message(), make.message()
+        await accept(store, ended, queued)
+        attempt = make.attempt(ended)
+        await put(store, Change(settles=(settle(ended, attempt=attempt),)))
+        make.now += HOUR
+        young = make.message()
+        await accept(store, young)
+        await put(store, Change(settles=(settle(young),)))
+        assert await store.prune(NOW + HOUR) == 1
+        assert await store.message(ended.id) is None
+        assert await store.attempts(ended.id) == []
+        assert await store.message(queued.id) is not None
+        assert await store.message(young.id) is not None
+
+    run(url, tmp_path, story)
+
+
+def test_a_backup_is_a_store_of_its_own(url: str, tmp_path: Path) -> None:
+    if not url.startswith("sqlite"):
+        raise AssertionError("give this backend a way to open its backup")
+    make = Maker()
+    small, large = make.message(), make.message(spool=True)
+
+    async def first(store: Store, _: Maker) -> None:
+        body = b"Subject: x\r\n\r\nhello\r\n"
+        spool.file_of(store.spool, large.id).write_bytes(body)
+        await accept(store, small, large)
+        await store.backup(tmp_path / "copy.db")
+        await put(store, Change(settles=(settle(small), settle(large))))
+
+    async def second(store: Store, _: Maker) -> None:
+        assert await c.claimed(store) == [small.id, large.id]
+        assert await c.body_of(store, large.id) == small.body
+
+    run(url, tmp_path / "a", first)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "copy.db").rename(tmp_path / "b" / "gatepost.db")
+    (tmp_path / "copy.db.spool").rename(tmp_path / "b" / "spool")
+    run(url, tmp_path / "b", second)
+
+
+def test_an_unknown_store_address_is_refused_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="use sqlite:"):
+        asyncio.run(open_store("mysql://x", tmp_path))
