@@ -9,17 +9,19 @@ _HEAD = """# Settings
 The settings of one process. This page is written from the schema in `src/gatepost/config/settings.py`; a test
 compares the two.
 
-A process reads the file named with `--config`, else `./gatepost.toml`, else nothing. Each setting can be overridden
-by an environment variable; lists are separated by commas there. A relative path starts at the folder of the file.
+A process reads the file named with `--config`, else `./gatepost.toml`, else nothing. Each setting can be
+overridden by an environment variable; lists are separated by commas there. A relative path starts at the folder of
+the file.
 All problems of a file are reported at once, and the process ends with exit code 2.
 
-- A **duration** is a number with a unit: `"30s"`, `"5m"`, `"4h"`, `"30d"`, or several, `"1h30m"`; timeouts may also be
-  given in `ms`. In `delivery.retry`, `"1m*4"` means four times one minute.
-- A **size** is a number with a unit: `"500B"`, `"256KB"`, `"150MB"`, `"2GB"`; one MB is 1024 KB. A bare number counts octets.
+- A **duration** is a number with a unit: `"30s"`, `"4h"`, `"30d"`, or several, `"1h30m"`; timeouts may
+  also be given in `ms`. In `delivery.retry`, `"1m*4"` means four times one minute.
+- A **size** is a number with a unit: `"500B"`, `"256KB"`, `"150MB"`, `"2GB"`; one MB is 1024 KB. A bare
+  number counts octets.
 - An **address with port** is `"127.0.0.1:2525"` or `"[::1]:25"`.
 
-What an administrator changes while the gateway runs (connectors, accepted domains, sources) is not a setting: it
-lives in the store, see `gatepost apply` and `gatepost export`.
+What an administrator changes while the gateway runs (connectors, accepted domains, sources) is not a setting:
+it lives in the store, see `gatepost apply` and `gatepost export`.
 """
 
 

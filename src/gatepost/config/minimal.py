@@ -1,6 +1,6 @@
 """The two settings that a command needs to find the running gateway, read fast: nothing else is checked.
 
-Rule: what the full loader imports is imported there, not here; the command line starts with this module alone.
+Rule: what the full loader imports is imported there, not here; the command line starts with this one alone.
 """
 
 import os

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: `smtp.listen`, what is wrong there, and how to put it right ("" where obvious)."""
+    """One thing that is wrong: where (`smtp.listen`), what, and how to put it right ("" where obvious)."""
 
     where: str
     message: str

@@ -1,19 +1,21 @@
-"""Settings as a schema: a field holds type, default and documentation; loading and the manual are made from it."""
+"""A schema of settings: a field holds type, default and documentation; loader and manual are made from it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gatepost.config.problems import BadValue, Problem, did_you_mean
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of value: its name in the manual, its reader, and how an environment variable's text becomes TOML's value."""
+    """A kind of value: its name in the manual, its reader, how a variable's text is written as TOML."""
 
     label: str
     read: Callable[[object], Any]
@@ -40,14 +42,9 @@ def section(cls: type[Any], doc: str) -> Any:
     return field(default_factory=cls, metadata={"section": cls, "doc": doc})
 
 
-@lru_cache(maxsize=64)
-def _fields(cls: type[Any]) -> tuple[Field[Any], ...]:
-    return fields(cls)
-
-
 def walk(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, Field[Any]]]:
     """Yield every setting below a class with its dotted name, in order."""
-    for item in _fields(cls):
+    for item in fields(cls):
         if "section" in item.metadata:
             yield from walk(item.metadata["section"], f"{prefix}{item.name}.")
         else:
@@ -57,17 +54,19 @@ def walk(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, Field[Any]]]:
 def read(
     cls: type[T], table: object, prefix: str, base: Path, overrides: Overrides, problems: list[Problem]
 ) -> T:
-    """Return the settings of a table; what is wrong is added to `problems`, and its default stands instead."""
+    """Return the settings of a table; what is wrong goes to `problems`, and its default stands instead."""
     where = prefix.rstrip(".")
     if not isinstance(table, dict):
         problems.append(Problem(where, "must be a table", f"start it with a line [{where}]"))
         table = {}
-    known = [item.name for item in _fields(cls)]
-    for key in table:
-        if key not in known:
-            problems.append(Problem(prefix + key, "no such setting", did_you_mean(key, known)))
+    known = [item.name for item in fields(cls)]
+    problems += [
+        Problem(prefix + key, "no such setting", did_you_mean(key, known))
+        for key in table
+        if key not in known
+    ]
     values: dict[str, Any] = {}
-    for item in _fields(cls):
+    for item in fields(cls):
         name = prefix + item.name
         if "section" in item.metadata:
             below = table.get(item.name, {})

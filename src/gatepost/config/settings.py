@@ -1,4 +1,5 @@
-"""The settings of one process: what can be set, with type, default and documentation; and how they are loaded.
+# ruff: noqa: RUF009 - setting() and section() return dataclass fields, which every instance may share
+"""The settings of one process: what can be set, with type, default and documentation; how they are loaded.
 
 Rule: every problem of a file and of the environment is reported at once, each with what to do.
 Rule: a relative path in a file starts at the folder of that file.
@@ -180,7 +181,7 @@ class Delivery:
         kinds.duration_or_off("1m", "30d"), "4h", "When the sender is told that mail waits."
     )
     resolved_notice: bool = setting(
-        kinds.BOOLEAN, False, "Whether a sender who was told of a delay hears of its end."
+        kinds.BOOLEAN, default=False, doc="Whether a sender who was told of a delay hears of its end."
     )
     concurrency: int = setting(kinds.whole(1, 1000), 20, "Connections to one destination at a time.")
     connections: int = setting(kinds.whole(1, 100_000), 500, "Connections to all destinations at a time.")
@@ -219,7 +220,7 @@ class Ndr:
     max_original_size: int = setting(kinds.SIZE, "50KB", "How much of the original message a report carries.")
 
     def language_for(self, sender: str) -> str:
-        """Return the language of a report to a sender: that of the nearest domain in the table, else the default."""
+        """Return the language of a report to a sender: the nearest domain's, else the default."""
         table = dict(self.languages)
         domain = sender.rpartition("@")[2].lower()
         while domain:
@@ -301,7 +302,7 @@ class Settings:
 
 
 def load(path: str | Path | None, environ: Mapping[str, str]) -> Settings:
-    """Return the settings of a file (None: `./gatepost.toml` if it is there) and the environment; or `BadSettings`."""
+    """Return the settings of a file (None: `./gatepost.toml`) and the environment; or `BadSettings`."""
     file = find_file(path)
     table = read_table(file)
     base = (file.parent if file else Path()).absolute()
@@ -385,7 +386,7 @@ def _contradictions(settings: Settings) -> list[Problem]:
 
 
 def missing_files(settings: Settings) -> list[Problem]:
-    """Return the files that settings name and that cannot be read; asked where they are needed, not at every start."""
+    """Return the named files that cannot be read; asked by who needs them, not at every start."""
     named = ("tls_certificate", "tls_key", "tls_client_ca")
     problems: list[Problem] = []
     for name in named:

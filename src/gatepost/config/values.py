@@ -1,6 +1,6 @@
 """The forms that values are written in: durations, sizes, endpoints, schedules, domain names, networks.
 
-Rule: a reader takes what TOML or JSON gave and returns the value, or raises `BadValue` with a sentence and a hint.
+Rule: a reader takes what TOML or JSON gave and returns the value, or raises `BadValue` with a hint.
 """
 
 import ipaddress
@@ -50,7 +50,7 @@ def shown(value: object) -> str:
 
 
 def text(value: object) -> str:
-    """Return a value that must be a string without control characters (line ends and tabs may stand in it)."""
+    """Return a value that must be a string; of control characters only line ends and tabs may stand in it."""
     if not isinstance(value, str):
         raise BadValue(f"{shown(value)} is not a text", "put it in quotes")
     if any(ord(c) < 32 and c not in "\n\t\r" for c in value) or "\x7f" in value:
@@ -113,7 +113,7 @@ def duration_or_off(value: object, low: int, high: int) -> int:
 
 
 def timeout(value: object) -> float:
-    """Return the seconds of a timeout, from 1 ms to a day; unlike other durations it may be written in `ms`."""
+    """Return the seconds of a timeout, 1 ms to a day; other durations cannot be written in `ms`."""
     found = _MILLISECONDS.fullmatch(value) if isinstance(value, str) else None
     number = int(found.group(1)) / 1000 if found else float(seconds(value))
     if not 0 < number <= 86400:
@@ -309,7 +309,7 @@ def pattern(value: object) -> str:
 
 
 def certificate_name(value: object) -> str:
-    """Return the name that a certificate must carry; a wildcard covers one label and never a top-level domain."""
+    """Return the name that a certificate must carry; a wildcard never covers a top-level domain."""
     name = pattern(value)
     if name == "*" or (name.startswith("*.") and "." not in name[2:]):
         raise BadValue(f"{shown(value)} would cover too much", 'name a domain, "*.contoso.example"')
