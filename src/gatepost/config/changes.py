@@ -58,9 +58,11 @@ def merge(old: Objects, new: Objects, *, prune: bool = False) -> Objects:
 
 def unmask(old: T | None, new: T) -> T:
     """Return an object with its masked secrets taken from the one that it replaces, empty without one."""
-    if isinstance(new, Connector) and new.password == MASK:
+    if isinstance(new, Connector):
+        if new.password != MASK:
+            return new
         return replace(new, password="" if old is None else old.password)
-    if isinstance(new, Source) and any(secret == MASK for _, secret in new.logins):
+    if isinstance(new, Source):
         known = {} if old is None else dict(old.logins)
         logins = ((user, known.get(user, "") if secret == MASK else secret) for user, secret in new.logins)
         return replace(new, logins=tuple((user, secret) for user, secret in logins if secret))

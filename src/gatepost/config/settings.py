@@ -58,9 +58,12 @@ class Limits:
     commands: int = setting(
         kinds.whole(10, 100_000),
         100,
-        "Commands in a row that bring no message closer (NOOP, RSET, VRFY ...).",
+        "Commands of a session without a message between them.",
     )
     errors: int = setting(kinds.whole(1, 10_000), 20, "Refused commands before the connection is closed.")
+    unknown_commands: int = setting(
+        kinds.whole(1, 10_000), 20, "Unknown commands before the connection is closed."
+    )
     auth_failures: int = setting(kinds.whole(1, 100), 5, "Failed logins before the connection is closed.")
 
 
@@ -73,7 +76,7 @@ class ReceiveTimeouts:
         kinds.TIMEOUT, "5m", "A whole command line, from its first octet or the last answer."
     )
     data: float = setting(kinds.TIMEOUT, "3m", "Silence while the content is being sent.")
-    message: float = setting(kinds.TIMEOUT, "1h", "The whole content of one message.")
+    session: float = setting(kinds.TIMEOUT, "30m", "The connection, counted from its last message.")
     shutdown: float = setting(
         kinds.TIMEOUT, "30s", "How long open sessions may go on when the gateway is stopped."
     )
@@ -95,7 +98,7 @@ class Smtp:
     )
     max_message_size: int = setting(kinds.SIZE, "150MB", "Largest message; announced as SIZE (RFC 1870).")
     inline_limit: int = setting(
-        kinds.SIZE, "256KB", "Larger messages go to a spool file instead of the store's own."
+        kinds.SIZE, "128KB", "Larger messages go to a spool file instead of the store's own."
     )
     max_hops: int = setting(
         kinds.whole(5, 100), 30, "Received headers above which a message is taken for a loop."

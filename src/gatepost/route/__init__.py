@@ -1,0 +1,1 @@
+"""Decide which connector takes an address, and say why (pure)."""

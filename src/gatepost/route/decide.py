@@ -1,0 +1,200 @@
+"""Which way a recipient's mail goes: the most specific match wins, and every loser knows why it lost.
+
+Rule 1: exact domain > longest wildcard > all accepted domains > `*` > no connector (MX of the domain itself).
+Rule 2: of two enabled connectors with one pattern the first by name wins, so that the answer never varies.
+Rule 3: a recipient that our mailbox store knows goes there; others of a domain of ours leave through a
+        connector or not at all: the MX of a domain of ours are likely ourselves.
+Rule 4: a local part is never interpreted, not even its `+`: an address is known as written, but for case.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from gatepost.model.objects import AcceptedDomain, Connector, Objects
+from gatepost.model.route import Candidate, DestinationKey, Route
+from gatepost.smtp.address import BadAddress, domain_of
+
+MAILBOX = DestinationKey("mailbox", "", "")
+ALL_ACCEPTED = "all accepted domains"
+
+
+class Standing(StrEnum):
+    """What an address is to us."""
+
+    KNOWN = "known"  # our mailbox store knows it
+    UNKNOWN = "unknown"  # its domain is authoritative, and does not know it
+    RELAYED = "relayed"  # its domain is an internal relay, and the mailbox is elsewhere
+    FOREIGN = "foreign"  # its domain is not ours
+
+
+class _Match(NamedTuple):
+    """A connector under one of its patterns, with what is the same for all addresses."""
+
+    connector: Connector
+    pattern: str
+    why: str
+    key: DestinationKey | None  # None: one for each domain (MX)
+
+
+class Router:
+    """Decisions over one revision of the objects; made once for it, asked for every recipient."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._connectors = sorted(objects.connectors, key=lambda connector: connector.name)
+        self._domains = {domain.name: domain for domain in objects.domains}
+        self._subdomains = any(domain.match_subdomains for domain in objects.domains)
+        self._exact: dict[str, _Match] = {}
+        self._wildcard: dict[str, _Match] = {}  # by the part after "*."
+        self._all_accepted: _Match | None = None
+        self._every: _Match | None = None
+        for connector in self._connectors:
+            if connector.enabled:
+                self._add(connector)
+
+    def route(self, address: str) -> Route:
+        """Return where mail for an address goes, without the candidates."""
+        domain, accepted = self._place(address)
+        if not domain:
+            return Route(
+                address, domain, DestinationKey("none", "", domain), "the address names no mail domain"
+            )
+        if accepted is not None and _knows(accepted, address, domain):
+            return Route(address, domain, MAILBOX, "our mailbox store knows the recipient")
+        if accepted is not None and accepted.type == "authoritative":
+            why = f"{accepted.name} is authoritative and does not know the recipient"
+            return Route(address, domain, DestinationKey("none", "", domain), why)
+        match = self._match(domain, accepted)
+        if match is not None:
+            key = match.key or DestinationKey("mx", match.connector.name, domain)
+            return Route(address, domain, key, match.why)
+        if accepted is not None:
+            why = f"{accepted.name} is an internal relay, and no enabled connector takes {domain}"
+            return Route(address, domain, DestinationKey("none", "", domain), why)
+        return Route(
+            address, domain, DestinationKey("mx", "", domain), f"no connector takes {domain}: its own MX do"
+        )
+
+    def explain(self, address: str) -> Route:
+        """Return the same decision with every connector that was weighed, and why it won or lost."""
+        route = self.route(address)
+        domain, accepted = self._place(address)
+        winner = self._match(domain, accepted) if route.destination.connector else None
+        candidates = (self._weigh(connector, route, accepted, winner) for connector in self._connectors)
+        ranked = sorted(candidates, key=lambda candidate: (not candidate.won, not candidate.matched))
+        return Route(address, route.domain, route.destination, route.why, tuple(ranked))
+
+    def standing(self, address: str) -> Standing:
+        """Return what an address is to us: it decides whether a sender may use us for it."""
+        domain, accepted = self._place(address)
+        if not domain or accepted is None:
+            return Standing.FOREIGN
+        if _knows(accepted, address, domain):
+            return Standing.KNOWN
+        return Standing.UNKNOWN if accepted.type == "authoritative" else Standing.RELAYED
+
+    def depends_on_address(self, domain: str) -> bool:
+        """Tell whether two addresses of a domain (in A-labels) can go different ways."""
+        return self._accepted(domain) is not None
+
+    # ------------------------------------------------------------------ the index
+
+    def _add(self, connector: Connector) -> None:
+        """Enter an enabled connector under its patterns; whoever was there first stays."""
+        key = None if connector.use_mx else DestinationKey("smart", connector.name, "")
+        for pattern in connector.domains:
+            match = _Match(connector, pattern, f"connector {connector.name} takes {pattern}", key)
+            if pattern == "*":
+                self._every = self._every or match
+            elif pattern.startswith("*."):
+                self._wildcard.setdefault(pattern[2:], match)
+            else:
+                self._exact.setdefault(pattern, match)
+        if connector.all_accepted_domains and self._all_accepted is None:
+            why = f"connector {connector.name} takes {ALL_ACCEPTED}"
+            self._all_accepted = _Match(connector, ALL_ACCEPTED, why, key)
+
+    def _place(self, address: str) -> tuple[str, AcceptedDomain | None]:
+        """Return the domain of an address in A-labels ("" where it has none) and ours that covers it."""
+        try:
+            domain = domain_of(address)
+        except BadAddress:
+            return "", None
+        if domain[:1] == "[":  # an address literal (RFC 5321 section 4.1.3) is no mail domain
+            return "", None
+        return domain, self._accepted(domain)
+
+    def _accepted(self, domain: str) -> AcceptedDomain | None:
+        """Return the domain of ours that covers a domain: itself, else the nearest one above that says so."""
+        found = self._domains.get(domain)
+        if found is not None or not self._subdomains:
+            return found
+        parent = domain.partition(".")[2]
+        while parent:
+            found = self._domains.get(parent)
+            if found is not None and found.match_subdomains:
+                return found
+            parent = parent.partition(".")[2]
+        return None
+
+    def _match(self, domain: str, accepted: AcceptedDomain | None) -> _Match | None:
+        """Return the enabled connector that matches a domain best (rule 1)."""
+        found = self._exact.get(domain)
+        if found is not None:
+            return found
+        if self._wildcard:
+            parent = domain.partition(".")[2]
+            while parent:
+                found = self._wildcard.get(parent)
+                if found is not None:
+                    return found
+                parent = parent.partition(".")[2]
+        if accepted is not None and self._all_accepted is not None:
+            return self._all_accepted
+        return self._every
+
+    # -------------------------------------------------------------- the explanation
+
+    def _weigh(
+        self, connector: Connector, route: Route, accepted: AcceptedDomain | None, winner: _Match | None
+    ) -> Candidate:
+        pattern = _best_pattern(connector, route.domain, accepted)
+        if winner is not None and winner.connector is connector:
+            return Candidate(connector.name, pattern, won=True, why=winner.why)
+        return Candidate(connector.name, pattern, won=False, why=_why_lost(connector, pattern, route, winner))
+
+
+def _knows(accepted: AcceptedDomain, address: str, domain: str) -> bool:
+    """Tell whether a domain of ours knows an address; every one that we speak for has a postmaster."""
+    local = address.rpartition("@")[0].lower()
+    if f"{local}@{domain}" in accepted.recipients:
+        return True
+    # RFC 5321 section 4.5.1: mail for the postmaster of a domain that is served here is taken, listed or not
+    return local == "postmaster" and accepted.type == "authoritative" and domain == accepted.name
+
+
+def _best_pattern(connector: Connector, domain: str, accepted: AcceptedDomain | None) -> str:
+    """Return the most specific pattern of a connector that matches a domain, "" where none does."""
+    if not domain:
+        return ""
+    if domain in connector.domains:
+        return domain
+    wildcards = [p for p in connector.domains if p.startswith("*.") and domain.endswith(p[1:])]
+    if wildcards:
+        return max(wildcards, key=len)
+    if connector.all_accepted_domains and accepted is not None:
+        return ALL_ACCEPTED
+    return "*" if "*" in connector.domains else ""
+
+
+def _why_lost(connector: Connector, pattern: str, route: Route, winner: _Match | None) -> str:
+    if not pattern:
+        if connector.all_accepted_domains and not connector.domains:
+            return f"{route.domain or 'the address'} is not an accepted domain"
+        return f"none of its domains matches {route.domain}" if route.domain else route.why
+    if not connector.enabled:
+        return f"it takes {pattern}, but is disabled"
+    if winner is None:
+        return f"it takes {pattern}, but {route.why}"
+    if winner.pattern == pattern:
+        return f"connector {winner.connector.name} takes {pattern} as well, and is first by name"
+    return f"{winner.pattern} of connector {winner.connector.name} is more specific than {pattern}"
