@@ -19,7 +19,6 @@ from gatepost.model.mail import (
     NOTIFY_NEVER,
     NOTIFY_SUCCESS,
     REPORT,
-    RET_FULL,
     RET_HDRS,
     SMTPUTF8,
 )
@@ -214,8 +213,7 @@ def _original_part(facts: ReportFacts, kind: str, *, utf8: bool) -> bytes:
     wire = facts.original
     # RFC 3461 section 4.3: RET speaks of failures only; every other report carries the headers
     whole = kind == "failure" and wire is not None and not facts.flags & RET_HDRS
-    cap = facts.original_cap * 4 if facts.flags & RET_FULL else facts.original_cap
-    if whole and wire is not None and len(wire) <= cap and safe.is_clean(wire):
+    if whole and wire is not None and len(wire) <= facts.original_cap and safe.is_clean(wire):
         content = safe.unstuff(wire)
         encoding = "" if content.isascii() else "Content-Transfer-Encoding: 8bit\r\n"
         return f"Content-Type: message/{'global' if utf8 else 'rfc822'}\r\n{encoding}\r\n".encode() + content

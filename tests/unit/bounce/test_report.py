@@ -24,7 +24,6 @@ from gatepost.model.mail import (
     NOTIFY_NEVER,
     NOTIFY_SUCCESS,
     REPORT,
-    RET_FULL,
     RET_HDRS,
     SMTPUTF8,
 )
@@ -252,9 +251,10 @@ def test_otherwise_the_headers_come_back(facts):
     assert part.get_payload() == HEADER.decode()
 
 
-def test_who_asks_for_the_whole_message_gets_a_larger_one():
-    facts = replace(FACTS, flags=RET_FULL, original=ORIGINAL + b"x\r\n" * 20_000)
-    assert original_of(build_ndr(facts)).get_content_type() == "message/rfc822"
+def test_the_cap_decides_how_large_an_original_may_come_back():
+    facts = replace(FACTS, original=ORIGINAL + b"x\r\n" * 20_000)
+    assert original_of(build_ndr(facts)).get_content_type() == "text/rfc822-headers"
+    assert original_of(build_ndr(replace(facts, original_cap=100_000))).get_content_type() == "message/rfc822"
 
 
 def test_a_delay_never_carries_the_whole_message():
