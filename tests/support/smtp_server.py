@@ -96,6 +96,7 @@ class FaultServer:
         offer_starttls: bool | None = None,
         tls_maximum: ssl.TLSVersion | None = None,
         logins: Mapping[str, str] | None = None,
+        mechanisms: str = "PLAIN LOGIN",
         lmtp: bool = False,
         keep: bool = True,  # whether contents are kept
         drip: float = 0.0,  # seconds between the octets of replies
@@ -124,6 +125,7 @@ class FaultServer:
         self.extensions = tuple(extensions)
         self.offer_starttls = certificate is not None if offer_starttls is None else offer_starttls
         self.logins = dict(logins or {})
+        self.mechanisms = mechanisms
         self.lmtp = lmtp
         self.keep = keep
         self.drip = drip
@@ -265,7 +267,7 @@ class _Session:
         if self.server.offer_starttls and not self.seen.tls:
             offers.append("STARTTLS")
         if self.server.logins:
-            offers.append("AUTH PLAIN LOGIN")
+            offers.append(f"AUTH {self.server.mechanisms}")
         lines = ["fault.test greets you", *offers]
         good = "\r\n".join(f"250{'-' if i < len(lines) - 1 else ' '}{text}" for i, text in enumerate(lines))
         self.act(self.scripted("ehlo"), good)

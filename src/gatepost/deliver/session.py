@@ -188,7 +188,7 @@ class Connection(Wire):
             if not self._pipelining:
                 self._after_mail(front, reply)
         elif stage == RCPT:
-            front.rcpts.append(reply)
+            front.hear_rcpt(reply)
             if len(front.rcpts) == len(front.item.recipients):
                 front.stage = DATA
             if not self._pipelining:
@@ -198,7 +198,7 @@ class Connection(Wire):
             self._after_data(front, reply)
         elif stage == DOT:
             front.dots.append(reply)
-            if not self.options.lmtp or len(front.dots) == front.accepted():
+            if not self.options.lmtp or len(front.dots) == front.accepted:
                 self._done(front)
         elif stage == LONE_DOT:
             self._done(front)
@@ -217,14 +217,14 @@ class Connection(Wire):
     def _after_rcpt(self, front: Transaction) -> None:
         if front.stage == RCPT:
             self.write(rcpt_command(front.item.recipients[len(front.rcpts)], self.extensions))
-        elif front.accepted():
+        elif front.accepted:
             self.write(b"DATA\r\n")
         else:
             self._done(front, reset=True)
 
     def _after_data(self, front: Transaction, reply: Reply) -> None:
         if reply.code == 354:
-            if front.accepted():
+            if front.accepted:
                 self._send_content(front)
             elif self.options.lmtp:
                 # RFC 2033 section 4.2: no reply would follow the dot, so nothing can be matched any more

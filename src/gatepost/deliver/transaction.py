@@ -12,6 +12,9 @@ from gatepost.model.mail import Item
 # what the next reply answers, in the order of the session
 RSET, MAIL, RCPT, DATA, BODY, DOT, LONE_DOT = range(7)
 
+# the texts of phases, since reading them off an enumeration costs more than the rest of a reply
+_MAIL_TEXT, _RCPT_TEXT, _DATA_TEXT, _EOD_TEXT = "mail", "rcpt", "data", "eod"
+
 PHASES = {
     RSET: Phase.MAIL,
     MAIL: Phase.MAIL,
@@ -26,7 +29,7 @@ PHASES = {
 class Transaction:
     """The replies to one envelope and its content."""
 
-    __slots__ = ("data", "dots", "item", "mail", "rcpts", "sent", "stage", "started")
+    __slots__ = ("accepted", "data", "dots", "item", "mail", "rcpts", "sent", "stage", "started")
 
     def __init__(self, item: Item, stage: int, started: float) -> None:
         self.item = item
@@ -34,6 +37,7 @@ class Transaction:
         self.started = started
         self.mail: Reply | None = None
         self.rcpts: list[Reply] = []
+        self.accepted = 0  # recipients that the server has taken so far
         self.data: Reply | None = None
         self.dots: list[Reply] = []  # one; with LMTP one for each accepted recipient (RFC 2033 section 4.2)
         self.sent = 0  # octets of the content handed to the transport
@@ -48,11 +52,11 @@ class Transaction:
         """Whether the other side may have taken the message without our having heard of it."""
         return self.stage == DOT
 
-    def accepted(self) -> int:
-        """Return how many recipients the server has taken so far."""
-        if self.mail is None or self.mail.code // 100 != 2:
-            return 0
-        return sum(1 for reply in self.rcpts if reply.code // 100 == 2)
+    def hear_rcpt(self, reply: Reply) -> None:
+        """Take the reply to the next recipient."""
+        self.rcpts.append(reply)
+        if reply.code // 100 == 2 and self.mail is not None and self.mail.code // 100 == 2:
+            self.accepted += 1
 
     def settle(
         self, session: SessionFacts, now: float, *, cause: Failure | None = None, lmtp: bool = False
@@ -63,7 +67,7 @@ class Transaction:
         if mail is not None and mail.code // 100 != 2:
             failure = refusal(Phase.MAIL, mail, session)
             outcome = outcome_of(failure)
-            said = ((Phase.MAIL.value, mail),)
+            said = ((_MAIL_TEXT, mail),)
             return [Result(r.n, outcome, failure, mail, spent, said) for r in self.item.recipients]
         results = []
         rcpts = self.rcpts
@@ -72,7 +76,7 @@ class Transaction:
             rcpt = rcpts[index] if index < len(rcpts) else None
             if rcpt is not None and rcpt.code // 100 != 2:
                 refused = refusal(Phase.RCPT, rcpt, session)
-                said = ((Phase.MAIL.value, mail), (Phase.RCPT.value, rcpt)) if mail else ()
+                said = ((_MAIL_TEXT, mail), (_RCPT_TEXT, rcpt)) if mail else ()
                 results.append(Result(recipient.n, outcome_of(refused), refused, rcpt, spent, said))
                 continue
             number = taken if lmtp else 0
@@ -92,11 +96,11 @@ class Transaction:
     ) -> Result:
         mail, data = self.mail, self.data
         if dot is not None and mail is not None and rcpt is not None and data is not None:
-            said = ((Phase.MAIL.value, mail), (Phase.RCPT.value, rcpt), (Phase.DATA.value, data))
+            said = ((_MAIL_TEXT, mail), (_RCPT_TEXT, rcpt), (_DATA_TEXT, data))
             failure = None if dot.code // 100 == 2 else refusal(Phase.EOD, dot, session)
             outcome = "delivered" if failure is None else outcome_of(failure)
-            return Result(n, outcome, failure, dot, spent, (*said, (Phase.EOD.value, dot)))
-        heard = ((Phase.MAIL.value, mail), (Phase.RCPT.value, rcpt), (Phase.DATA.value, data))
+            return Result(n, outcome, failure, dot, spent, (*said, (_EOD_TEXT, dot)))
+        heard = ((_MAIL_TEXT, mail), (_RCPT_TEXT, rcpt), (_DATA_TEXT, data))
         replies = tuple((phase, reply) for phase, reply in heard if reply is not None)
         if data is not None and data.code != 354:
             failure = refusal(Phase.DATA, data, session)
