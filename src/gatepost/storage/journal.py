@@ -28,9 +28,11 @@ class Journal:
         os.posix_fallocate(self._file, 0, _FIRST * _SLOT.size)
         self._map = mmap.mmap(self._file, _FIRST * _SLOT.size)
         self._free = list(range(_FIRST - 1, -1, -1))
+        self._inherited: set[int] = set()
         self._used: dict[int, tuple[int, int]] = {}  # message id: slot, deliveries under way
         for message_id in self._previous:
             self.dot_sent(message_id)
+        self._inherited = set(self._previous)
 
     def in_doubt(self) -> list[int]:
         """Return the messages that the previous run left in doubt; they stay noted until settled."""
@@ -38,6 +40,9 @@ class Journal:
 
     def dot_sent(self, message_id: int) -> None:
         """Note that a final dot is on its way."""
+        if message_id in self._inherited:  # noted already; this delivery takes the note over
+            self._inherited.discard(message_id)
+            return
         slot, count = self._used.get(message_id, (-1, 0))
         if not count:
             if not self._free:
@@ -48,6 +53,7 @@ class Journal:
 
     def settled(self, message_id: int) -> None:
         """Note that the reply is known and kept."""
+        self._inherited.discard(message_id)
         entry = self._used.pop(message_id, None)
         if entry is None:
             return

@@ -12,7 +12,7 @@ class Leases:
     """Claims in memory: destination, then message, then the numbers of the claimed recipients."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self._held: dict[int, dict[int, tuple[int, ...]]] = {}
 
     def take(self, destination_id: int, message_id: int, numbers: tuple[int, ...]) -> None:

@@ -94,8 +94,8 @@ def verdict() -> Verdict:
 
 def error() -> LastError:
     return LastError(
-        450, "4.4.316", "Connection refused", "connect", "refused", "connection_refused", "4.4.316", "ECONNREFUSED",
-        "mail.contoso.example", "192.0.2.7:25", NOW, "gw1.example", "01J",
+        450, "4.4.316", "Connection refused", "connect", "refused", "connection_refused", "4.4.316",
+        "ECONNREFUSED", "mail.contoso.example", "192.0.2.7:25", NOW, "gw1.example", "01J",
     )  # fmt: skip
 
 
@@ -133,3 +133,8 @@ def known(key: DestinationKey = OFFICE) -> DestinationState:
 
 async def body_of(store: Store, message_id: int) -> bytes:
     return b"".join([piece async for piece in await store.open_body(message_id)])
+
+
+async def read_into(pieces: list[bytes], store: Store, message_id: int) -> None:
+    async for piece in await store.open_body(message_id):
+        pieces += [piece]

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from tests.integration.storage import conformance as c
+from tests.integration.storage.conformance import HOUR, NOW, OFFICE, PARTNER, Maker, accept, put, settle
 
 from gatepost.model.mail import BodyMissing
 from gatepost.storage import spool
@@ -19,13 +21,12 @@ from gatepost.storage.interface import (
     RevisionConflict,
     RowUpdate,
     Store,
+    StoreBroken,
     StoredObject,
     StoreUnusable,
     TraceFilter,
 )
 from gatepost.storage.opening import open_store
-from tests.integration.storage import conformance as c
-from tests.integration.storage.conformance import HOUR, NOW, OFFICE, PARTNER, Maker, accept, put, settle
 
 BACKENDS = ["sqlite:"]
 
@@ -213,11 +214,10 @@ def test_no_last_piece_of_a_damaged_body_is_ever_given(url: str, tmp_path: Path,
         await accept(store, message)
         hurt = {"flip": b"y" + body[1:], "cut": body[:-1], "grown": body + b"z"}.get(damage)
         path.unlink() if hurt is None else path.write_bytes(hurt)
-        given = 0
+        given: list[bytes] = []
         with pytest.raises(BodyMissing):
-            async for piece in await store.open_body(message.id):
-                given += len(piece)
-        assert given <= 2 * spool.CHUNK
+            await c.read_into(given, store, message.id)
+        assert sum(map(len, given)) <= 2 * spool.CHUNK
         await put(store, Change(settles=(settle(message, "failed"),)))
 
     run(url, tmp_path, story)
@@ -555,3 +555,40 @@ def test_a_backup_is_a_store_of_its_own(url: str, tmp_path: Path) -> None:
 def test_an_unknown_store_address_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="use sqlite:"):
         asyncio.run(open_store("mysql://x", tmp_path))
+
+
+def test_a_move_leaves_alone_what_was_accepted_and_claimed_beside_it(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        ours, other = make.message(claimed=True), make.message()
+        await asyncio.gather(
+            put(store, Change(accepts=(ours,))),
+            put(store, Change(accepts=(other,))),
+            put(store, Change(moves=(Move(make.ids(), OFFICE.id, PARTNER.id),))),
+        )
+        assert await c.waiting(store) == (1, 1, ours.size)
+        assert await c.claimed(store, PARTNER.id) == [other.id]
+
+    run(url, tmp_path, story)
+
+
+def test_what_one_listener_does_wrong_keeps_no_news_from_the_others(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        loop, seen = asyncio.get_running_loop(), []
+        loop.set_exception_handler(lambda _, context: seen.append(context["exception"]))
+        message = make.message()
+        store.write(Change(accepts=(message,)), lambda _: 1 / 0)  # type: ignore[arg-type,return-value]
+        await accept(store, make.message())
+        assert [type(e) for e in seen] == [ZeroDivisionError]
+        assert (await c.waiting(store))[0] == 2
+
+    run(url, tmp_path, story)
+
+
+def test_a_closed_store_says_so(url: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        store = await open_store(url, tmp_path)
+        await store.close()
+        with pytest.raises(StoreBroken):
+            await accept(store, Maker().message())
+
+    asyncio.run(main())

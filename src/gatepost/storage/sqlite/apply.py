@@ -153,8 +153,7 @@ class Applier:
         )  # one by one: a statement of many bodies would hold them all twice
         self.insert("accept_recipient", waiting)
 
-    @staticmethod
-    def _count_accepted(message: NewMessage, effects: Effects) -> None:
+    def _count_accepted(self, message: NewMessage, effects: Effects) -> None:
         if not message.recipients:
             raise ValueError("a message needs a recipient")
         effects.book("accepted", len(message.recipients))
@@ -163,7 +162,9 @@ class Applier:
             at.setdefault(recipient.destination_id, []).append(recipient.n)
         for destination_id, numbers in at.items():
             effects.count(destination_id, 1, len(numbers), message.size)
-            if message.claimed:
+            # Claimed before it is committed: a move in the same batch must leave it alone.
+            if message.claimed and message.id not in self._leases.held(destination_id):
+                self._leases.take(destination_id, message.id, tuple(numbers))
                 effects.taken.append((destination_id, message.id, tuple(numbers)))
 
     def finish(self, settlements: list[Settlement], effects: Effects) -> int:

@@ -1,7 +1,9 @@
 """Objects of run-time configuration with their history: who, when, what, before, after."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+
+import apsw
 
 from gatepost.storage.interface import HistoryEntry, ObjectsChange, RevisionConflict, StoredObjects
 from gatepost.storage.queries import Queries
@@ -27,12 +29,15 @@ def save(execute: Callable[..., Any], sql: Queries, change: ObjectsChange) -> in
     return revision
 
 
-def load(execute: Callable[..., Any], read: Queries, write: Queries) -> StoredObjects:
-    """Return all objects; the caller's transaction makes revision and rows agree."""
+def load(connection: apsw.Connection, read: Queries, write: Queries) -> StoredObjects:
+    """Return all objects, of one moment."""
     kinds: dict[str, dict[str, dict[str, object]]] = {}
-    for kind, name, data in execute(read["objects"]):
+    with connection:
+        found = connection.execute(read["objects"]).fetchall()
+        revision = cast("int", connection.execute(write["revision"]).fetchall()[0][0])
+    for kind, name, data in cast("list[tuple[str, str, str]]", found):
         kinds.setdefault(kind, {})[name] = dict(decode(data) or {})
-    return StoredObjects(int(execute(write["revision"]).fetchall()[0][0]), kinds)
+    return StoredObjects(revision, kinds)
 
 
 def history(execute: Callable[..., Any], sql: Queries, limit: int, before: int) -> list[HistoryEntry]:

@@ -219,12 +219,7 @@ class SqliteStore:
     async def objects(self) -> StoredObjects:
         """Return all objects."""
 
-        def load(c: apsw.Connection) -> StoredObjects:
-            with c:
-                found = objects.load(c.execute, views.SQL, SQL)
-            return found
-
-        return await self._view.ask(load)
+        return await self._view.ask(lambda c: objects.load(c, views.SQL, SQL))
 
     async def save_objects(self, change: ObjectsChange) -> int:
         """Change objects."""

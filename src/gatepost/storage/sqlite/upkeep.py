@@ -69,8 +69,8 @@ def prune_rest(connection: apsw.Connection, before: int) -> None:
 
 def backup(connection: apsw.Connection, folder: Path, path: Path) -> None:
     """Copy the database as of one moment, and the large bodies that it names (linked where possible)."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # nobody else may read it, ever
     connection.execute("VACUUM INTO ?", (str(path),))
-    path.chmod(0o600)
     copies = path.with_name(path.name + ".spool")
     copies.mkdir(mode=0o700)
     copy = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)

@@ -66,6 +66,7 @@ class Writer:
         self._wal_grew = wal_grew
         self.wal_pages = 0
         self.broken = ""
+        self._closed = False
         connection.set_wal_hook(self._wal_hook)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -77,7 +78,10 @@ class Writer:
 
     def write(self, change: Change, done: Done | None) -> None:
         """Queue a change."""
-        self._entries.put((change, done))
+        if not self._closed:
+            self._entries.put((change, done))
+        elif done is not None:
+            self._loop.call_soon(done, StoreBroken("the store is closed"))
 
     def task(self, run: Callable[[Applier, Effects], object], *, exclusive: bool) -> "asyncio.Future[object]":
         """Queue a task; `exclusive` keeps claims out until it is committed."""
@@ -87,6 +91,7 @@ class Writer:
 
     def stop(self) -> None:
         """Finish what is queued and end the thread."""
+        self._closed = True
         self._entries.put(_Stop())
         self._thread.join()
 
@@ -152,6 +157,7 @@ class Writer:
                     self._applier.apply_one(change, own)
                 except Exception as failure:
                     error = meaning(failure)
+                    self._give_back(own)
                     if concerns_batch(error):
                         raise
                     self._connection.execute("ROLLBACK TO one")
@@ -177,17 +183,19 @@ class Writer:
                 self._applier.book(effects.ledger)
                 if effects.spooled:
                     self._sync_spool()
-                for destination_id, message_id, numbers in effects.taken:
-                    self._leases.take(destination_id, message_id, numbers)
                 self._connection.execute("COMMIT")
         except Exception as failure:
             error = meaning(failure)
             if isinstance(error, StoreBroken):
                 self.broken = str(error)
             self._roll_back()
-            self._leases.drop((d, m, n) for d, m, numbers in effects.taken for n in numbers)
+            self._give_back(effects)
             raise error from failure
         return effects
+
+    def _give_back(self, effects: Effects) -> None:
+        """Undo the claims of messages that were not accepted after all."""
+        self._leases.drop((d, m, n) for d, m, numbers in effects.taken for n in numbers)
 
     def _sync_spool(self) -> None:
         try:
@@ -227,12 +235,17 @@ class Writer:
     def _report(self, results: list[Result]) -> None:
         if results:
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                self._loop.call_soon_threadsafe(_call, results)
+                self._loop.call_soon_threadsafe(self._call, results)
 
-
-def _call(results: list[Result]) -> None:
-    for done, error in results:
-        done(error)
+    def _call(self, results: list[Result]) -> None:
+        """Tell everyone; what one of them does wrong must not keep the news from the others."""
+        for done, error in results:
+            try:
+                done(error)
+            except Exception as failure:
+                self._loop.call_exception_handler(
+                    {"message": "a callback of the store failed", "exception": failure}
+                )
 
 
 def _failing(answer: "asyncio.Future[object]") -> Done:
