@@ -158,7 +158,8 @@ class _Opening:
         if transport is None:
             raise self._stop(Phase.TLS, Reason.CLOSED, "the server closed the connection in the handshake")
         connection.transport = transport
-        transport.set_write_buffer_limits(high=0)
+        # with a high mark of 0 asyncio's TLS pauses for ever, since nothing is always "as much as 0"
+        transport.set_write_buffer_limits(high=1, low=0)
         self._judge(transport.get_extra_info("ssl_object"))
 
     def _judge(self, encrypted: ssl.SSLObject) -> None:

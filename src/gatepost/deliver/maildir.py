@@ -104,8 +104,9 @@ def unstuffed(content: Iterable[bytes]) -> Iterator[bytes]:
 def _make(folder: Path) -> None:
     if (folder / "new").is_dir() and (folder / "tmp").is_dir():
         return
-    for part in ("cur", "new", "tmp"):
-        (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+    # each by itself: with `parents` the folders above would get the mode of the umask
+    for missing in (folder.parent, folder, folder / "cur", folder / "new", folder / "tmp"):
+        missing.mkdir(mode=0o700, parents=missing == folder.parent, exist_ok=True)
     for made in (folder, folder.parent, folder.parent.parent):
         _sync(made)
 

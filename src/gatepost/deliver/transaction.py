@@ -67,8 +67,8 @@ class Transaction:
         if mail is not None and mail.code // 100 != 2:
             failure = refusal(Phase.MAIL, mail, session)
             outcome = outcome_of(failure)
-            said = ((_MAIL_TEXT, mail),)
-            return [Result(r.n, outcome, failure, mail, spent, said) for r in self.item.recipients]
+            heard = ((_MAIL_TEXT, mail),)
+            return [Result(r.n, outcome, failure, mail, spent, heard) for r in self.item.recipients]
         results = []
         rcpts = self.rcpts
         taken = 0
