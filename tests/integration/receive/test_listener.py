@@ -428,8 +428,8 @@ def test_ordinary_clients_are_served(
             f"{swaks} -tls -a PLAIN -au ann -ap secret",
             f"{swaks} -tls -a LOGIN -au ann -ap secret",
             (
-                f"curl -sS --insecure --ssl-reqd smtp://{server} --mail-from a@x.example --mail-rcpt b@y.example "
-                f"-T {__file__} --crlf"
+                f"curl -sS --insecure --ssl-reqd smtp://{server} --mail-from a@x.example "
+                f"--mail-rcpt b@y.example -T {__file__} --crlf"
             ),
             f"smtp-source -d -s 5 -m 50 -l 10240 -f a@x.example -t b@y.example {server}",
         ):
