@@ -373,7 +373,7 @@ class _Session:
             self.seen.number,
             time.monotonic(),
         )
-        if taken and not refused and self.recipients:
+        if (taken or action is None) and not refused and self.recipients:
             self.server.messages.append(message)
         self.seen.messages += 1
         replies = max(1, len(self.recipients)) if self.server.lmtp else 1
