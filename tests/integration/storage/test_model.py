@@ -19,14 +19,14 @@ accepting = st.tuples(st.just("accept"), st.integers(1, 4), st.integers(0, 2), s
 ending = st.tuples(
     st.just("settle"),
     st.integers(0, 30),
-    st.integers(1, 4),
+    st.booleans(),
     st.sampled_from(["delivered", "returned", "cancelled", "failed", "deferred"]),
     st.booleans(),
 )
 moving = st.tuples(st.just("move"), st.integers(0, 2), st.integers(0, 2))
 claiming = st.tuples(st.just("claim"), st.integers(0, 2), st.integers(1, 5))
 starting = st.tuples(st.just("restart"))
-steps = st.lists(st.one_of(accepting, ending, ending, moving, claiming, starting), max_size=40)
+steps = st.lists(st.one_of(accepting, ending, ending, moving, claiming, starting), min_size=10, max_size=40)
 
 
 class Model:
@@ -36,7 +36,6 @@ class Model:
         self.rows: dict[tuple[int, int], int] = {}  # (message, n): destination
         self.ended: dict[tuple[int, int], str] = {}
         self.claimed: set[tuple[int, int, int]] = set()  # (destination, message, n)
-        self.messages: list[int] = []
 
     def busy(self, place: int) -> set[int]:
         return {message for destination, message, _ in self.claimed if destination == place}
@@ -49,12 +48,11 @@ async def act(store: Store, model: Model, make: Maker, step: tuple) -> None:
             r._replace(destination_id=PLACES[(step[2] + i) % 3]) for i, r in enumerate(message.recipients)
         )
         await put(store, Change(accepts=(message._replace(recipients=spread),)))
-        model.messages.append(message.id)
         for r in spread:
             model.rows[message.id, r.n] = r.destination_id
             if step[3]:
                 model.claimed.add((r.destination_id, message.id, r.n))
-    elif step[0] == "settle" and model.messages:
+    elif step[0] == "settle" and (model.rows or model.ended):
         await settle(store, model, make, step)
     elif step[0] == "move":
         source, target = PLACES[step[1]], PLACES[step[2]]
@@ -72,7 +70,9 @@ async def act(store: Store, model: Model, make: Maker, step: tuple) -> None:
 
 
 async def settle(store: Store, model: Model, make: Maker, step: tuple) -> None:
-    message, n, outcome = model.messages[step[1] % len(model.messages)], step[2], step[3]
+    live, gone, outcome = list(model.rows), list(model.ended), step[3]
+    choice = (gone or live) if step[2] and not step[1] % 4 else (live or gone)
+    message, n = choice[step[1] % len(choice)]
     place = model.rows.get((message, n), PLACES[0])
     change = Change(settles=(Settlement(message, n, place, outcome, not_before=NOW),))
     report = make.message("ann@sender.example", destination=PLACES[1])
@@ -86,7 +86,6 @@ async def settle(store: Store, model: Model, make: Maker, step: tuple) -> None:
         del model.rows[message, n]
         model.ended[message, n] = outcome
     if step[4]:
-        model.messages.append(report.id)
         model.rows[report.id, 1] = PLACES[1]
 
 
@@ -114,6 +113,7 @@ async def story(folder: Path, todo: list[tuple]) -> None:
             model.claimed.clear()
         else:
             await act(store, model, make, step)
+            await compare(store, model)
     await compare(store, model)
     await store.close()
 
