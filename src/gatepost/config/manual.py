@@ -1,8 +1,14 @@
 """The manual of the settings, written from the schema: `docs/settings.md`."""
 
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
 from gatepost.config.schema import Kind, variable, walk
 from gatepost.config.settings import Settings
 from gatepost.config.toml import toml_value
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _HEAD = """# Settings
 
@@ -10,8 +16,8 @@ The settings of one process. This page is written from the schema in `src/gatepo
 compares the two.
 
 A process reads the file named with `--config`, else `./gatepost.toml`, else nothing. Each setting can be
-overridden by an environment variable; lists are separated by commas there. A relative path starts at the folder of
-the file.
+overridden by an environment variable; lists are separated by commas there. A relative path starts at the
+folder of the file.
 All problems of a file are reported at once, and the process ends with exit code 2.
 
 - A **duration** is a number with a unit: `"30s"`, `"4h"`, `"30d"`, or several, `"1h30m"`; timeouts may
@@ -44,9 +50,9 @@ def manual() -> str:
 
 def _introduction(table: str) -> list[str]:
     """Return what a table is about, as its section says."""
-    cls: type = Settings
+    cls: type[DataclassInstance] = Settings
     doc = ""
     for part in table.split(".") if table else []:
-        found = next(item for item in cls.__dataclass_fields__.values() if item.name == part)  # type: ignore[attr-defined]
+        found = {item.name: item for item in fields(cls)}[part]
         cls, doc = found.metadata["section"], found.metadata["doc"]
     return [f"{doc}\n"] if doc else []

@@ -86,7 +86,7 @@ def kind_of(value: ConfigObject) -> str:
     return next(kind for kind, cls in KINDS.items() if isinstance(value, cls))
 
 
-def load(path: str | Path) -> Objects:
+def load(path: str | Path, *, hash_password: HashPassword | None = None) -> Objects:
     """Return the objects of a TOML file; files that it names are found beside it; raise `BadObjects`."""
     file = Path(path)
 
@@ -104,16 +104,22 @@ def load(path: str | Path) -> Objects:
         raise BadObjects([Problem(str(path), f"cannot be read: {problem.strerror}")]) from None
     except UnicodeDecodeError:
         raise BadObjects([Problem(file.name, "is not UTF-8", "save it as UTF-8")]) from None
-    return parse(text, read_file=beside)
+    return parse(text, read_file=beside, hash_password=hash_password, where=file.name)
 
 
-def parse(text: str, *, read_file: ReadFile = no_files, hash_password: HashPassword | None = None) -> Objects:
+def parse(
+    text: str,
+    *,
+    read_file: ReadFile = no_files,
+    hash_password: HashPassword | None = None,
+    where: str = "objects",
+) -> Objects:
     """Return the objects of a TOML text; raise `BadObjects` with every problem that it has."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         hint = "texts stand in quotes, objects start with [[connector]]"
-        raise BadObjects([Problem("objects", f"is not TOML: {problem}", hint)]) from None
+        raise BadObjects([Problem(where, f"is not TOML: {problem}", hint)]) from None
     return from_tables(tables, read_file=read_file, hash_password=hash_password)
 
 
@@ -259,7 +265,7 @@ def _check_connector(record: Record, connector: Connector) -> None:
         record.wrong(
             "use_mx", "contradicts smart_hosts", "keep one of the two: named hosts, or the domain's MX"
         )
-    if not record.data.get("smart_hosts") and not connector.use_mx:
+    if not record.data.get("smart_hosts") and not connector.use_mx and "use_mx" not in _wrong_keys(record):
         record.wrong("smart_hosts", "missing", "name a smart host, or set use_mx = true")
     if (
         connector.tls_domain

@@ -45,7 +45,7 @@ class BadValue(ValueError):
         return Problem(where, self.message, self.hint)
 
 
-def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.65) -> str:
     """Return the hint for a name that does not exist: the nearest one that does, else all of them."""
     import difflib  # noqa: PLC0415 - needed only where something is wrong already
 

@@ -2,8 +2,8 @@
 
 Rule 1: whoever is no source, or a source without `may_relay`, sends to our domains only (550 5.7.64).
 Rule 2: where sources are defined they are all who may send; where none is, anybody may send to our domains.
-Rule 3: a local part is never interpreted; what looks like a route in it (`%`, `!`, `@`) is refused from whoever
-        may not relay, since the next server might interpret it (RFC 5321 appendix F.2, RFC 2505 section 2.1).
+Rule 3: a local part is never interpreted; what looks like a route in it (`%`, `!`, `@`) is refused from
+        whoever may not relay, since the next server might interpret it (RFC 5321 appendix F.2, RFC 2505).
 Rule 4: an unknown recipient of an authoritative domain is refused here, so that no report is ever due for it.
 """
 
@@ -110,7 +110,7 @@ def decide_source(
 
 
 def decide_sender(source: Source | None, sender: str, *, tls: bool = True) -> Refusal | None:
-    """Return why a sender is refused, None where it is not; the null sender always may (RFC 5321 section 4.5.5)."""
+    """Return why a sender is refused, None where it is not; the null sender may (RFC 5321 section 4.5.5)."""
     if source is not None and source.require_tls and not tls:
         return Refusal(530, "5.7.0", "Must issue a STARTTLS command first")  # RFC 3207 section 4
     if sender and not _has_domain(sender):
@@ -123,7 +123,7 @@ def decide_recipient(
 ) -> Accepted | Refusal:
     """Return whether a recipient is taken, and its route or the reply that says no.
 
-    `strangers` is `SourceIndex.strangers`; `postmaster` stands for a bare `postmaster` (RFC 5321 section 4.5.1).
+    `strangers` is `SourceIndex.strangers`; `postmaster` stands for the bare word (RFC 5321 section 4.5.1).
     """
     if address.lower() == "postmaster":
         return _for_postmaster(router, postmaster)
