@@ -198,7 +198,7 @@ class FaultServer:
     def replace_socket(self, old: socket.socket | None, new: socket.socket | None) -> None:
         """Keep track of what `stop` has to shut down."""
         with self._lock:
-            self._sockets.discard(old)  # type: ignore[arg-type]
+            self._sockets.discard(old)
             if new is not None:
                 self._sockets.add(new)
 

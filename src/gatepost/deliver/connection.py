@@ -20,12 +20,21 @@ from gatepost.deliver.session import Connection
 from gatepost.model.attempt import Failure, Reply, SessionFacts
 from gatepost.model.attempt import endpoint as endpoint_text
 from gatepost.model.failure import Phase, Reason
+from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import TlsMode
 from gatepost.net import tls
 from gatepost.net.errors import network_failure
-from gatepost.smtp.client import Extensions
+from gatepost.smtp.client import Extensions, mail_command, rcpt_command
 
-__all__ = ["Connection", "Deadlines", "DeliveryOptions", "Endpoint", "Result", "open_connection"]
+__all__ = [
+    "Connection",
+    "Deadlines",
+    "DeliveryOptions",
+    "Endpoint",
+    "Result",
+    "open_connection",
+    "try_envelope",
+]
 
 T = TypeVar("T")
 
@@ -61,15 +70,29 @@ async def open_connection(
         return stop.failure
 
 
+async def try_envelope(connection: Connection, sender: str, recipient: str) -> Failure | None:
+    """Ask an open connection whether it would take a message (MAIL, RCPT, RSET); to be used before `run`."""
+    return await _Opening(connection.options, connection.session, connection=connection).envelope(
+        sender, recipient
+    )
+
+
 class _Opening:
     """The steps up to the first MAIL, over one TCP connection."""
 
-    def __init__(self, options: DeliveryOptions, session: SessionFacts, *, with_tls: bool = True) -> None:
+    def __init__(
+        self,
+        options: DeliveryOptions,
+        session: SessionFacts,
+        *,
+        with_tls: bool = True,
+        connection: Connection | None = None,
+    ) -> None:
         self._options = options
         self._session = session
         self._with_tls = with_tls
         self._loop = asyncio.get_running_loop()
-        self._connection = Connection(self._loop, options, session)
+        self._connection = connection or Connection(self._loop, options, session)
 
     async def go(self) -> Connection:
         """Take all steps; the socket is closed where one fails."""
@@ -83,6 +106,25 @@ class _Opening:
             self._connection.abort()
             raise
         return self._connection
+
+    async def envelope(self, sender: str, recipient: str) -> Failure | None:
+        """Try MAIL and RCPT, and forget them again."""
+        limits, extensions = self._options.deadlines, self._connection.extensions
+        waiting = QueuedRecipient(1, recipient, "", 0, 0, 0)
+        item = Item(0, 0, 0, sender, 0, 0, "", (waiting,), b"", 0, last=True)
+        try:
+            mail = mail_command(item, extensions).decode().rstrip("\r\n")
+            rcpt = rcpt_command(waiting, extensions).decode().rstrip("\r\n")
+            self._demand(Phase.MAIL, await self._ask(Phase.MAIL, mail, limits.mail), 250)
+            reply = await self._ask(Phase.RCPT, rcpt, limits.rcpt)
+            if reply.code // 100 != 2:
+                self._demand(Phase.RCPT, reply, 250)
+            await self._ask(Phase.RCPT, "RSET", limits.rcpt)
+        except ValueError as error:
+            return Failure(Phase.MAIL, Reason.LOCAL, str(error), self._session)
+        except _Stop as stop:
+            return stop.failure
+        return None
 
     # the steps
 

@@ -52,6 +52,10 @@ class Connection(Wire):
         self._under_way: deque[Transaction] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._taking = False  # a call into the lane is going on: what it starts must wait for our own write
+        self._take: Take = lambda: None
+        self._finish: Finish = lambda _item, _results: None
+        self._idle: Idle = lambda _connection: None
+        self._on_lost: Lost = lambda _connection, _failure: None
         self._needs_reset = False  # a transaction was refused half-way and is still open over there
         limits = options.deadlines
         self._limits = {
@@ -135,13 +139,13 @@ class Connection(Wire):
 
     def on_reply(self, reply: Reply) -> None:
         """Match a reply with what it answers."""
+        if self._told:
+            self._bye()
+            return
         if not self._running:
             self.inbox.append(reply)
             if self._awaiting is not None and not self._awaiting.done():
                 self._awaiting.set_result(None)
-            return
-        if self._told:
-            self._bye()
             return
         if not self._under_way:
             self._unasked(reply)
@@ -164,10 +168,10 @@ class Connection(Wire):
 
     def expire(self) -> None:
         """End for a deadline that has passed: with QUIT where nobody waits for anything, else at once."""
-        if not self._running:
-            return  # the opening has deadlines of its own
         if self._told:
             self.abort()
+        elif not self._running:
+            return  # the opening has deadlines of its own
         elif not self._under_way:
             self._quit()
         else:

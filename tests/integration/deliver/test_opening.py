@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.smtp_server import CLOSE, RESET, SILENCE, Action, FaultServer
 
-from gatepost.deliver.connection import Connection, open_connection
+from gatepost.deliver.connection import Connection, open_connection, try_envelope
 from gatepost.deliver.options import Deadlines, DeliveryOptions
 from gatepost.model.attempt import Failure, SessionFacts
 from gatepost.model.failure import Phase, Reason
@@ -364,3 +364,36 @@ def test_a_reply_that_drips_meets_the_deadline_of_its_step() -> None:
     """Fault row 45: a deadline is for the whole reply, not for each octet."""
     with FaultServer(drip=0.1) as server:
         assert open_now(server.port).where == (Phase.BANNER, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("script", "where"),
+    [
+        ({}, None),
+        ({"mail": "550 5.7.1 not you"}, (Phase.MAIL, Reason.REPLY)),
+        ({"rcpt": "550 5.1.1 nobody"}, (Phase.RCPT, Reason.REPLY)),
+        ({"rcpt": CLOSE}, (Phase.RCPT, Reason.CLOSED)),
+        ({"rcpt": SILENCE}, (Phase.RCPT, Reason.TIMEOUT)),
+    ],
+)
+def test_an_envelope_can_be_tried_without_sending_anything(
+    script: dict[str, Action], where: tuple[Phase, Reason] | None
+) -> None:
+    """B9: the last two stages of a check."""
+
+    async def check(port: int) -> Failure | None:
+        target = SimpleNamespace(host="localhost", address="127.0.0.1", port=port)
+        limits = Deadlines(mail=0.3, rcpt=0.3, quit=0.3)
+        connection = await open_connection(target, DeliveryOptions(deadlines=limits), SessionFacts(1, 2, 0))
+        assert isinstance(connection, Connection)
+        found = await try_envelope(connection, "s@a.test", "ann@b.test")
+        connection.close()
+        await connection.wait_closed()
+        return found
+
+    with FaultServer(**script) as server:  # type: ignore[arg-type]
+        found = asyncio.run(check(server.port))
+        assert (found and (found.phase, found.reason)) == where
+        assert server.messages == []
+        if where is None:
+            assert server.connections[0].commands[-2:] == ["RSET", "QUIT"]
