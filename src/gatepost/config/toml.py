@@ -25,9 +25,14 @@ def toml_value(value: object) -> str:
 
 def toml_line(key: str, value: object) -> str:
     """Return `key = value`; long lists and texts of several lines are spread over lines."""
-    if isinstance(value, str) and "\n" in value and not set(value) & {"\\", '"', "\r", "\x7f"}:
+    if isinstance(value, str) and "\n" in value and _plain(value):
         return f'{key} = """\n{value}"""'
     line = f"{key} = {toml_value(value)}"
     if len(line) <= WIDTH or not isinstance(value, list):
         return line
     return f"{key} = [\n" + "".join(f"  {toml_value(entry)},\n" for entry in value) + "]"
+
+
+def _plain(text: str) -> bool:
+    """Tell whether nothing in a text of several lines has to be escaped."""
+    return text.replace("\n", "").isprintable() and not set(text) & {"\\", '"'}

@@ -129,7 +129,7 @@ def test_a_source_that_may_relay_reaches_other_domains():
     assert verdict.route.destination.next_hop == "partner.example"
 
 
-# RFC 2505, RFC 5321 appendix F.2, and what open relay testers try; `relay.example` is ours, the victim's is not
+# RFC 2505, RFC 5321 appendix F.2, and what open relay testers try; `relay.example` is ours, the other not
 RELAY_ATTEMPTS = [
     "victim@victim.example",
     "VICTIM@Victim.Example",
