@@ -1,0 +1,1 @@
+"""How people and programs look in: every use case once, and the surfaces that call it."""

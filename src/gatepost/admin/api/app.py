@@ -1,0 +1,194 @@
+"""The API as a web application: who may ask, how errors look, and the pages for monitoring."""
+
+import ipaddress
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+
+from gatepost import __version__
+from gatepost.admin.auth import Caller
+from gatepost.admin.errors import AdminError
+from gatepost.admin.service import Service
+from gatepost.i18n import accepted, translator
+from gatepost.storage.interface import StoreError
+from gatepost.telemetry.metrics import CONTENT_TYPE
+
+TRUSTED = "gatepost.trusted"
+ADMINISTRATOR = Caller("administrator", "admin")
+PROBLEM = "application/problem+json"
+TYPES = "https://gatepost.example/problems/"
+MAX_BODY = 16 << 20
+
+
+def service_of(request: Request) -> Service:
+    """Return the use cases."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return who asks: the administrator at the control socket, else the owner of the token."""
+    if request.scope.get(TRUSTED) is True:
+        return ADMINISTRATOR
+    return await service_of(request).tokens.caller(request.headers.get("authorization", ""))
+
+
+async def reader(request: Request) -> Caller:
+    """Return a caller who may look."""
+    return await caller_of(request)
+
+
+async def operator(request: Request) -> Caller:
+    """Return a caller who may steer the queue and see content."""
+    caller = await caller_of(request)
+    caller.need("operate")
+    return caller
+
+
+async def administrator(request: Request) -> Caller:
+    """Return a caller who may change objects and tokens."""
+    caller = await caller_of(request)
+    caller.need("admin")
+    return caller
+
+
+Use = Annotated[Service, Depends(service_of)]
+Reader = Annotated[Caller, Depends(reader)]
+Operator = Annotated[Caller, Depends(operator)]
+Administrator = Annotated[Caller, Depends(administrator)]
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application: monitoring pages and everything under `/api/v1`."""
+    from gatepost.admin.api import messages, objects, queue, system  # noqa: PLC0415 - they use what is above
+
+    app = FastAPI(
+        title="Gatepost",
+        version=__version__,
+        description="The administration of a mail gateway. Errors are problem details (RFC 9457).",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    for part in (queue, messages, objects, system):
+        app.include_router(part.router, prefix="/api/v1")
+    _monitoring(app)
+    _documented(app)
+    app.add_exception_handler(AdminError, _admin_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(Exception, _unexpected)
+    app.middleware("http")(_guard)
+    return app
+
+
+def _documented(app: FastAPI) -> None:
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def openapi(_caller: Reader) -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+
+def _monitoring(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["monitoring"])
+    async def healthz(request: Request, service: Use) -> JSONResponse:
+        """Tell whether the process works: 200 or 503."""
+        await _monitor(request)
+        health = service.health()
+        return JSONResponse(health, 200 if health["ok"] else 503)
+
+    @app.get("/readyz", tags=["monitoring"])
+    async def readyz(request: Request, service: Use) -> JSONResponse:
+        """Tell whether mail is accepted and delivered: 200 or 503."""
+        await _monitor(request)
+        ready = service.ready()
+        return JSONResponse(ready, 200 if ready["ready"] else 503)
+
+    @app.get("/metrics", tags=["monitoring"], response_class=PlainTextResponse)
+    async def metrics(request: Request, service: Use) -> Response:
+        """Return the metrics in the text form of Prometheus."""
+        await _monitor(request)
+        return Response(await service.metrics(), media_type=CONTENT_TYPE)
+
+
+async def _monitor(request: Request) -> None:
+    """Let monitoring of this machine in; from elsewhere it needs a token too."""
+    client = request.client.host if request.client else ""
+    if request.scope.get(TRUSTED) is not True and not _loopback(client):
+        await caller_of(request)
+
+
+def _loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+# ---------------------------------------------------------------------- errors
+
+
+def problem(request: Request, status: int, kind: str, title: str, detail: str, **more: Any) -> JSONResponse:
+    """Return problem details (RFC 9457)."""
+    body = {"type": TYPES + kind, "title": title, "status": status, "detail": detail, **more}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse(body, status, media_type=PROBLEM, headers=headers)
+
+
+def _language(request: Request) -> Any:
+    return translator(accepted(request.headers.get("accept-language", "")))
+
+
+async def _admin_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AdminError)
+    _ = _language(request)
+    more = {"problems": [p._asdict() for p in error.problems]} if error.problems else {}
+    return problem(request, error.status, error.kind, _(error.title), error.text(_), **more)
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    _ = _language(request)
+    found = [
+        {"where": ".".join(str(part) for part in e["loc"]), "message": e["msg"], "hint": ""}
+        for e in error.errors()[:50]
+    ]
+    detail = "; ".join(f"{entry['where']}: {entry['message']}" for entry in found[:3])
+    return problem(request, 422, "invalid", _("Not valid"), detail, problems=found)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    _ = _language(request)
+    return problem(request, error.status_code, "http", _("This cannot be done"), str(error.detail))
+
+
+async def _store_error(request: Request, error: Exception) -> Response:
+    _ = _language(request)
+    detail = _("The store cannot answer now: {error}.").format(error=error)
+    return problem(request, 503, "store", _("Not available now"), detail)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _ = _language(request)
+    detail = _("The gateway made a mistake ({kind}); its log has the details.").format(
+        kind=type(error).__name__
+    )
+    return problem(request, 500, "mistake", _("A mistake of the gateway"), detail)
+
+
+async def _guard(request: Request, call_next: Any) -> Response:
+    """Refuse bodies that are too large, and keep answers out of caches and frames."""
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > MAX_BODY:
+        _ = _language(request)
+        return problem(request, 413, "too-large", _("Too large"), _("A request may have 16 MB at most."))
+    response: Response = await call_next(request)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response

@@ -1,0 +1,84 @@
+"""The queue by destination, and where an address goes."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.queue import DestinationFilter
+
+router = APIRouter(tags=["queue"])
+Json = dict[str, Any]
+
+
+class Which(BaseModel):
+    """Which destinations; what is not given matches all."""
+
+    connector: str = Field("", max_length=200, description="Name of a connector, `*` matches any characters.")
+    destination: str = Field("", max_length=1000, description="Name, host or id of a destination.")
+    state: str = Field("", max_length=20, description="ready, active, retry or suspended.")
+    dry_run: bool = Field(default=False, description="Only say what would happen.")
+
+    def filter(self) -> DestinationFilter:
+        """Return the filter of the use cases."""
+        return DestinationFilter(self.connector, self.destination, self.state)
+
+
+class Suspension(Which):
+    """Which destinations to hold back, why, and until when."""
+
+    reason: str = Field("", max_length=500)
+    until: str = Field(
+        "", max_length=40, description="A duration (4h) or a time (RFC 3339); empty: for good."
+    )
+    all: bool = Field(default=False, description="Needed where nothing is named, so that all are meant.")
+
+
+@router.get("/queue")
+async def queue(
+    service: Use,
+    _caller: Reader,
+    connector: Annotated[str, Query(max_length=200)] = "",
+    destination: Annotated[str, Query(max_length=1000)] = "",
+    state: Annotated[str, Query(max_length=20)] = "",
+) -> list[Json]:
+    """Return what waits, destination by destination."""
+    return await service.queue.rows(DestinationFilter(connector, destination, state))
+
+
+@router.post("/queue/retry")
+async def retry(service: Use, _caller: Operator, which: Which) -> Json:
+    """Try destinations now."""
+    return await service.queue.retry(which.filter(), dry_run=which.dry_run)
+
+
+@router.post("/queue/suspend")
+async def suspend(service: Use, caller: Operator, which: Suspension) -> Json:
+    """Hold destinations back."""
+    return await service.queue.suspend(
+        which.filter(),
+        caller.name,
+        which.reason,
+        which.until,
+        everything=which.all,
+        dry_run=which.dry_run,
+    )
+
+
+@router.post("/queue/resume")
+async def resume(service: Use, caller: Operator, which: Which) -> Json:
+    """End suspensions."""
+    return await service.queue.resume(which.filter(), caller.name, dry_run=which.dry_run)
+
+
+@router.get("/queue/audit")
+async def audit(service: Use, _caller: Reader) -> Json:
+    """Count the whole store again and compare it with the ledger."""
+    return await service.queue.audit()
+
+
+@router.get("/route/explain")
+async def explain(service: Use, _caller: Reader, address: Annotated[str, Query(max_length=400)]) -> Json:
+    """Return where an address goes, and why."""
+    return service.route_explain(address)

@@ -1,0 +1,80 @@
+"""What the administration says no to: one sentence with what to do, in a form that can be translated.
+
+Rule: the sentence is English and a key of the catalogue; `tr` marks it, whoever shows it translates it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from gatepost.config.problems import Problem
+
+
+def tr(sentence: str) -> str:
+    """Mark a sentence for translation where it is written; it is translated where it is shown."""
+    return sentence
+
+
+class AdminError(Exception):
+    """A request that cannot be done; `status` is HTTP's, `kind` the last part of the problem's type."""
+
+    status = 400
+    kind = "bad-request"
+    title = tr("This cannot be done")
+
+    def __init__(self, sentence: str, /, problems: Sequence[Problem] = (), **fields: object) -> None:
+        super().__init__(sentence.format(**fields) if fields else sentence)
+        self.sentence = sentence
+        self.fields = fields
+        self.problems = list(problems)
+
+    def text(self, translate: Callable[[str], str]) -> str:
+        """Return the sentence in a language."""
+        sentence = translate(self.sentence)
+        return sentence.format(**self.fields) if self.fields else sentence
+
+
+class NotFound(AdminError):
+    """What was named does not exist."""
+
+    status = 404
+    kind = "not-found"
+    title = tr("Not found")
+
+
+class Invalid(AdminError):
+    """What was given cannot be used; `problems` says all of it."""
+
+    status = 422
+    kind = "invalid"
+    title = tr("Not valid")
+
+
+class Conflict(AdminError):
+    """Somebody else was faster, or the state does not allow it."""
+
+    status = 409
+    kind = "conflict"
+    title = tr("Conflict")
+
+
+class Unauthorized(AdminError):
+    """Nobody knows who is asking."""
+
+    status = 401
+    kind = "unauthorized"
+    title = tr("Who is asking?")
+
+
+class Forbidden(AdminError):
+    """Who is asking may not do this."""
+
+    status = 403
+    kind = "forbidden"
+    title = tr("Not allowed")
+
+
+class Unavailable(AdminError):
+    """The gateway cannot answer now."""
+
+    status = 503
+    kind = "unavailable"
+    title = tr("Not available now")

@@ -1,0 +1,85 @@
+"""What the administration needs of a running gateway; `app` provides it, tests replace it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from gatepost.config.changes import ObjectChange
+from gatepost.config.settings import Settings
+from gatepost.model.objects import Objects
+from gatepost.model.route import Route
+from gatepost.storage.interface import DestinationState, Store
+from gatepost.telemetry.metrics import Metrics
+
+
+class Gateway(Protocol):
+    """A running gateway. Called on its loop; ids are integers, times milliseconds since 1970."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings in force."""
+
+    @property
+    def store(self) -> Store:
+        """Return the store, for reading only."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Return the metrics."""
+
+    @property
+    def objects(self) -> Objects:
+        """Return the objects in force, with their revision."""
+
+    def now(self) -> int:
+        """Return the wall clock."""
+
+    def live(self) -> Mapping[int, DestinationState]:
+        """Return the destinations that this process works at, by id; state may be `active` here."""
+
+    def expiry_of(self, state: DestinationState) -> int:
+        """Return how long mail for a destination is kept by default, in milliseconds."""
+
+    def route(self, address: str) -> Route:
+        """Return where an address goes, with every candidate."""
+
+    def retry(self, destination_id: int) -> bool:
+        """Try a destination now, once; False where there is nothing to try (unknown, or suspended)."""
+
+    def suspend(self, destination_id: int, who: str, reason: str, until: int) -> bool:
+        """Take no more connections to a destination; `until` 0 means until somebody resumes it."""
+
+    def resume(self, destination_id: int, who: str) -> bool:
+        """End a suspension."""
+
+    async def cancel(
+        self, destination_id: int, message_id: int, recipients: Sequence[int], who: str, *, ndr: bool
+    ) -> int:
+        """End recipients of a message for good; return how many were not under way and ended.
+
+        The sender is told with `ndr`.
+        """
+
+    async def save_objects(self, objects: Objects, changes: Sequence[ObjectChange], who: str) -> int:
+        """Make the objects true in the store and in force; return the new revision.
+
+        `objects.revision` is the one that they were made from; raises `storage.interface.RevisionConflict`.
+        Secrets in `objects` are in clear text: they are encrypted here, never before.
+        """
+
+    async def tokens(self) -> Mapping[str, Mapping[str, object]]:
+        """Return the API tokens by name, as `put_token` got them."""
+
+    async def put_token(self, name: str, data: Mapping[str, object] | None, who: str) -> None:
+        """Keep a token (without its secret), or delete it (None)."""
+
+    def hash_password(self, password: str) -> str:
+        """Return the argon2 hash of a login's password."""
+
+    def pressure(self) -> Mapping[str, str]:
+        """Return what is short now, each with its reason; empty while mail is accepted."""
+
+    def ready(self) -> str:
+        """Return "" while mail is accepted and delivered, else why not."""
+
+    async def reload(self) -> None:
+        """Read the settings again; raises `BadSettings` and keeps the old ones where they are bad."""

@@ -1,0 +1,149 @@
+"""The queue by destination: what waits where and why, and how an administrator steers it (R19, B5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from gatepost.admin.errors import Invalid, tr
+from gatepost.admin.gateway import Gateway
+from gatepost.admin.shapes import Json, connectors_of, destination_name, queue_row
+from gatepost.config.problems import BadValue
+from gatepost.config.values import seconds
+from gatepost.model.failure import from_iso
+from gatepost.storage.interface import DestinationSummary
+
+LATEST = 253402300799999  # the end of the year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationFilter:
+    """Which destinations: by connector and by destination (name, host or id); both may hold `*`."""
+
+    connector: str = ""
+    destination: str = ""
+    state: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Return whether it names nothing, so that it would match everything."""
+        return not (self.connector or self.destination or self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A destination with its name."""
+
+    summary: DestinationSummary
+    name: str
+
+    @property
+    def id(self) -> int:
+        """Return the number of the destination."""
+        return self.summary.state.id
+
+    def matches(self, which: DestinationFilter) -> bool:
+        """Tell whether a filter means this destination."""
+        state = self.summary.state
+        if which.connector and not _like(state.connector, which.connector):
+            return False
+        if which.state and state.state != which.state:
+            return False
+        names = [str(state.id), self.name, state.next_hop, *self.name.split(", ")]
+        return not which.destination or any(_like(name, which.destination) for name in names)
+
+
+def _like(name: str, pattern: str) -> bool:
+    return fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
+
+
+class QueueUseCases:
+    """What can be asked of and done to destinations."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def places(self) -> list[Place]:
+        """Return every destination that is known, with the state that it has in this process."""
+        gateway = self._gateway
+        connectors = connectors_of(gateway.objects)
+        live = gateway.live()
+        summaries = await gateway.store.destinations(gateway.expiry_of)
+        found = [s._replace(state=live.get(s.state.id, s.state)) for s in summaries]
+        return [Place(s, destination_name(s.state, connectors)) for s in found]
+
+    async def rows(self, which: DestinationFilter = DestinationFilter()) -> list[Json]:
+        """Return what waits, destination by destination, the most first."""
+        places = [p for p in await self.places() if p.matches(which) and _worth_showing(p)]
+        places.sort(key=lambda p: (-p.summary.messages, p.summary.state.connector, p.name))
+        return [queue_row(p.summary, p.name) for p in places]
+
+    async def retry(self, which: DestinationFilter, *, dry_run: bool) -> Json:
+        """Try destinations now instead of at their next time."""
+        places = [p for p in await self._waiting(which) if p.summary.state.state != "suspended"]
+        return self._each(places, dry_run, lambda p: self._gateway.retry(p.id))
+
+    async def suspend(
+        self, which: DestinationFilter, who: str, reason: str, until: str, *, everything: bool, dry_run: bool
+    ) -> Json:
+        """Hold destinations back: nothing is sent there until they are resumed or the time is over."""
+        if which.empty and not everything:
+            raise Invalid(
+                tr("This would suspend every destination: name a connector or a destination, or say all.")
+            )
+        ends = moment(until, self._gateway.now())
+        places = [p for p in await self.places() if p.matches(which) and _worth_showing(p)]
+        return self._each(places, dry_run, lambda p: self._gateway.suspend(p.id, who, reason, ends))
+
+    async def resume(self, which: DestinationFilter, who: str, *, dry_run: bool) -> Json:
+        """End the suspension of destinations."""
+        places = [p for p in await self.places() if p.matches(which) and p.summary.state.state == "suspended"]
+        return self._each(places, dry_run, lambda p: self._gateway.resume(p.id, who))
+
+    async def audit(self) -> Json:
+        """Count the whole store again and compare it with the ledger."""
+        return await self._gateway.store.audit()
+
+    async def _waiting(self, which: DestinationFilter) -> list[Place]:
+        return [p for p in await self.places() if p.matches(which) and p.summary.messages]
+
+    def _each(self, places: list[Place], dry_run: bool, act: Callable[[Place], bool]) -> Json:
+        """Do something to each destination (or only say so) and return the counts."""
+        done = [p for p in places if dry_run or act(p)]
+        return {
+            "dry_run": dry_run,
+            "destinations": len(done),
+            "messages": sum(p.summary.messages for p in done),
+            "rows": [
+                {
+                    "id": str(p.id),
+                    "connector": p.summary.state.connector,
+                    "destination": p.name,
+                    "state": p.summary.state.state,
+                    "messages": p.summary.messages,
+                }
+                for p in done
+            ],
+        }
+
+
+def _worth_showing(place: Place) -> bool:
+    return bool(place.summary.messages) or place.summary.state.state == "suspended"
+
+
+def moment(text: str, now: int) -> int:
+    """Return the time that a duration from now (`4h`) or a time (RFC 3339) means; 0 for none."""
+    if not text:
+        return 0
+    try:
+        at = now + seconds(text) * 1000
+    except BadValue:
+        try:
+            at = from_iso(text)
+        except (ValueError, OverflowError, OSError):
+            raise Invalid(
+                tr('"{text}" is no time: write a duration like 4h, or a time like 2026-11-23T08:00:00Z.'),
+                text=text,
+            ) from None
+    if not now < at <= LATEST:
+        raise Invalid(tr('"{text}" is not in the future.'), text=text)
+    return at

@@ -1,0 +1,101 @@
+"""Every use case of the administration, once: page, API and command line show what these return."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+
+from gatepost import __version__
+from gatepost.admin.auth import TokenUseCases
+from gatepost.admin.doctor import ERROR, OK, Finding, examine
+from gatepost.admin.errors import Invalid, tr
+from gatepost.admin.gateway import Gateway
+from gatepost.admin.messages import MessageUseCases
+from gatepost.admin.objects import ObjectUseCases
+from gatepost.admin.queue import QueueUseCases
+from gatepost.admin.shapes import Json
+from gatepost.config.settings import BadSettings
+from gatepost.smtp.address import BadAddress, domain_of
+
+
+class Service:
+    """The administration of one gateway, by noun: `objects`, `queue`, `messages`, `tokens`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.objects = ObjectUseCases(gateway)
+        self.queue = QueueUseCases(gateway)
+        self.messages = MessageUseCases(gateway, self.queue)
+        self.tokens = TokenUseCases(gateway)
+
+    def route_explain(self, address: str) -> Json:
+        """Return where an address goes, with every connector that was weighed and why it lost."""
+        try:
+            known = bool(domain_of(address))
+        except BadAddress:
+            known = False
+        if not known:
+            raise Invalid(
+                tr('"{address}" is no address: write ann@contoso.example.'), address=address
+            ) from None
+        route = self.gateway.route(address)
+        return {
+            "address": route.address,
+            "domain": route.domain,
+            "kind": route.destination.kind,
+            "connector": route.destination.connector,
+            "next_hop": route.destination.next_hop,
+            "destination_id": str(route.destination.id),
+            "why": route.why,
+            "candidates": [asdict(candidate) for candidate in route.candidates],
+        }
+
+    async def doctor(self, translate: Callable[[str], str] = str) -> Json:
+        """Return what would stop mail, seen from inside the gateway."""
+        findings = await asyncio.to_thread(examine, self.gateway.settings, running=True)
+        findings.append(await self._store_finding())
+        shown = [finding.to_json(translate) for finding in findings]
+        return {"ok": all(finding["ok"] for finding in shown), "checks": shown}
+
+    async def _store_finding(self) -> Finding:
+        health = self.gateway.store.health()
+        if not health.ok:
+            sentence = tr("The store does not work: {problem}.")
+            hint = tr("Look at the disk, then start the gateway again.")
+            return Finding("store", ERROR, sentence, {"problem": health.problem}, hint)
+        audit = await self.queue.audit()
+        wrong = ("bodies_without_rows", "rows_without_bodies", "rows_without_message")
+        if audit.get("balanced", True) and not any(audit.get(key) for key in wrong):
+            return Finding("store", OK, tr("The store's counts are right."), {})
+        hint = tr("gatepost queue audit --json shows every difference.")
+        return Finding("store", ERROR, tr("The store's counts differ from what it holds."), {}, hint)
+
+    def health(self) -> Json:
+        """Return whether the process works: it answers, and its store keeps what it is given."""
+        store = self.gateway.store.health()
+        return {
+            "ok": store.ok,
+            "version": __version__,
+            "hostname": self.gateway.settings.hostname,
+            "store": {"ok": store.ok, "problem": store.problem, "engine": store.engine},
+            "pressure": dict(self.gateway.pressure()),
+        }
+
+    def ready(self) -> Json:
+        """Return whether mail is accepted and delivered, and why not."""
+        why = self.gateway.ready()
+        return {"ready": not why, "why": why}
+
+    async def metrics(self) -> bytes:
+        """Return the metrics; counted on the loop, written in a thread."""
+        self.gateway.metrics.snapshot()
+        return await asyncio.to_thread(self.gateway.metrics.render)
+
+    async def reload(self) -> Json:
+        """Read the settings again."""
+        try:
+            await self.gateway.reload()
+        except BadSettings as problem:
+            raise Invalid(
+                tr("The settings cannot be used; the old ones stay in force."), problem.problems
+            ) from None
+        return {"reloaded": True}
