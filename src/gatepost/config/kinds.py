@@ -109,6 +109,7 @@ def _endpoints(value: object, default_port: int | None = None) -> tuple[values.E
     return values.listed(value, partial(values.address_endpoint, default_port=default_port))
 
 
+TEXT = Kind("text", values.text)
 BOOLEAN = Kind("true or false", values.boolean, _boolean_from_text)
 SIZE = Kind("size", values.size, _number_from_text)
 SHARE = Kind("percentage", values.share)

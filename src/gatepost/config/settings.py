@@ -274,6 +274,9 @@ class Settings:
         kinds.OPTIONAL_NAME, "", "The name of this gateway in SMTP and in reports; empty: the machine's name."
     )
     data_dir: Path = setting(kinds.PATH, "gatepost-data", "Where everything that must survive is kept.")
+    user: str = setting(
+        kinds.TEXT, "", "Who a process started as root becomes once its ports are open; empty: nobody else."
+    )
     node: int = setting(kinds.whole(0, 63), 0, "The number of this process where several share one store.")
     store: Store = section(Store, "Where the queue, its history and the objects are kept.")
     smtp: Smtp = section(Smtp, "How mail comes in.")
