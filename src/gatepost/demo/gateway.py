@@ -1,4 +1,4 @@
-"""The demo's gateway: `gatepost serve` as a child process, spoken to by the command line as a script would."""
+"""The demo's gateway: `gatepost serve` as a child process, asked by the command line as a script would."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from gatepost.demo.names import free_port
 
@@ -63,7 +63,7 @@ class Gateway:
         """Return where the admin centre is."""
         return f"http://127.0.0.1:{self.admin_port}/"
 
-    def __enter__(self) -> "Gateway":
+    def __enter__(self) -> Self:
         with self.output.open("wb") as out:
             # A group of its own: Ctrl-C ends the demo, which then ends the gateway in order.
             self.process = subprocess.Popen(  # noqa: S603 - our own command

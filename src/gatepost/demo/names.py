@@ -4,7 +4,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import dns.exception
 import dns.flags
@@ -59,7 +59,7 @@ class NameServer(socketserver.ThreadingUDPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that went away before its answer."""
 
-    def __enter__(self) -> "NameServer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

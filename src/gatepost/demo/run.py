@@ -53,7 +53,7 @@ class Postman(threading.Thread):
 
 
 def main(for_seconds: int | None = None) -> int:
-    """Run the demo until Ctrl-C, or for so many seconds; then 0 only if every promised error code was seen."""
+    """Run until Ctrl-C, or for so many seconds; then 0 only if every promised error code was seen."""
     console = Console()
     try:
         with tempfile.TemporaryDirectory(prefix="gatepost-demo-") as name:

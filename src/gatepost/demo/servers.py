@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -113,7 +113,7 @@ class MailServer(socketserver.ThreadingTCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that broke off; the gateway tells why it did."""
 
-    def __enter__(self) -> "MailServer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -138,7 +138,7 @@ class SilentAddress:
             filler.setblocking(False)  # noqa: FBT003 - the socket module's interface
             filler.connect_ex(("127.0.0.1", self.port))
 
-    def __enter__(self) -> "SilentAddress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -148,7 +148,7 @@ class SilentAddress:
 
 
 def expired_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Write a certificate that expired three days ago, and the CA that issued it; returns (both with key, CA)."""
+    """Write a certificate that expired three days ago; returns (key and chain, the CA that issued it)."""
     now = datetime.now(UTC)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Demo Root CA")])

@@ -1,6 +1,6 @@
 """What the demo shows: a live table in a terminal, plain lines elsewhere."""
 
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -22,7 +22,7 @@ class Summary:
         self._said: dict[str, str] = {}
         self._live = Live(console=console, refresh_per_second=2) if console.is_terminal else None
 
-    def __enter__(self) -> "Summary":
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self
@@ -67,7 +67,8 @@ class Summary:
             if error and self._said.get(name) != error:
                 self._said[name] = error
                 self.console.print(
-                    f"{name} ({plight}): {error}; {messages} queued since {since}, {state}, next attempt {following}",
+                    f"{name} ({plight}): {error}; "
+                    f"{messages} queued since {since}, {state}, next attempt {following}",
                     markup=False,
                     highlight=False,
                     soft_wrap=True,
