@@ -1,4 +1,4 @@
-"""Real mail servers in folders of their own: Postfix, Dovecot's LMTP, Exim; nothing is configured globally."""
+"""Real mail servers in folders of their own: Postfix, Dovecot's LMTP, Exim; nothing is global."""
 
 import os
 import shutil
