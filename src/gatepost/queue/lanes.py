@@ -310,9 +310,11 @@ class Lanes:
             self._hooks.release(items)
             lane.more = True
 
-    def ended(self, lane: Lane, count: int = 1) -> None:
-        """Note that items which were under way have ended."""
-        lane.under_way -= count
+    def forget(self, lane: Lane, message_id: int) -> None:
+        """Take a message out of the lane's memory; it stays claimed, and whoever asked ends it."""
+        for item in [i for i in lane.items if i.message_id == message_id]:
+            lane.items.remove(item)
+            self.body_bytes -= len(item.body) if item.body is not None else 0
 
     def detach(self, lane: Lane, connection: Carrier) -> None:
         """Forget a connection that has ended."""

@@ -1,0 +1,296 @@
+"""How each part is made from the settings."""
+
+import asyncio
+import os
+import pwd
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error
+
+from gatepost.config.objects import from_dict
+from gatepost.config.secrets import open_box
+from gatepost.config.settings import Settings
+from gatepost.deliver.options import Deadlines
+from gatepost.flow.journey import Journey
+from gatepost.flow.pressure import Limits, Pressure
+from gatepost.flow.world import World
+from gatepost.model.ids import IdMaker
+from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
+from gatepost.net.dns import Resolver
+from gatepost.net.tls import server_context
+from gatepost.receive.listener import Listener
+from gatepost.receive.policy import Refusal, SourceIndex, decide_recipient, decide_sender, decide_source
+from gatepost.receive.session import Accept, Hooks, ReceiveOptions, Refuse
+from gatepost.storage.journal import Journal
+from gatepost.storage.opening import open_store
+from gatepost.telemetry.log import Log
+from gatepost.telemetry.metrics import Metrics
+
+BACKLOG = 512
+
+
+def now_ms() -> int:
+    """Return the wall clock in milliseconds since 1970; the only place that reads it."""
+    return time.time_ns() // 1_000_000
+
+
+def uptime() -> float:
+    """Return seconds that no clock setting changes, and that a suspended machine counts too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def make_log(settings: Settings) -> Log:
+    """Return the log: standard error, or the file of the settings."""
+    if settings.log.file is None:
+        return Log(sys.stderr.fileno(), settings.log.level)
+    path = Path(settings.log.file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Log(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), settings.log.level)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raises `OSError` with the address in it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError as problem:
+        sock.close()
+        raise OSError(problem.errno, f"cannot listen on {host}:{port}: {problem.strerror}") from problem
+    sock.setblocking(False)  # noqa: FBT003 - the socket module's interface
+    return sock
+
+
+def bind_admin(settings: Settings) -> list[socket.socket]:
+    """Return the sockets of the admin centre: the control socket in the data folder, and TCP."""
+    path = Path(settings.data_dir) / "control.sock"
+    path.unlink(missing_ok=True)
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    control.bind(str(path))
+    path.chmod(0o600)
+    control.listen(64)
+    control.setblocking(False)  # noqa: FBT003 - the socket module's interface
+    return [control, bind(*settings.admin.listen)]
+
+
+def drop_privileges(user: str) -> None:
+    """Go on as an unprivileged user, once everything is bound."""
+    if not user or os.getuid() != 0:
+        return
+    entry = pwd.getpwnam(user)
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+
+
+async def make_world(settings: Settings, log: Log) -> World:
+    """Open the store and build everything around the journey."""
+    data_dir = Path(settings.data_dir)
+    folder = settings.sqlite_path.parent if settings.sqlite_path is not None else data_dir
+    store = await open_store("sqlite:" if settings.sqlite_path is not None else settings.store.url, folder)
+    metrics = Metrics()
+    free = settings.smtp.min_free_disk
+    limits = Limits(
+        max(free.size, settings.smtp.max_message_size * 3 // 2 if not free.share else 0),
+        free.share,
+        settings.smtp.max_queue_messages,
+        settings.smtp.max_memory,
+    )
+    queued = {"count": 0}
+    pressure = Pressure(str(data_dir), limits, lambda: queued["count"])
+    maildir = settings.mailboxes.maildir
+    resolver = Resolver([str(server) for server in settings.dns.servers], timeout=settings.dns.timeout)
+    world = World(
+        settings=settings,
+        store=store,
+        journal=Journal(data_dir / "in-doubt"),
+        resolver=resolver,
+        say=log.say,
+        metrics=metrics,
+        new_id=IdMaker(now_ms, settings.node),
+        now=now_ms,
+        monotonic=uptime,
+        pressure=pressure,
+        maildir=maildir,
+        own_endpoints=own_endpoints(settings),
+        deadlines=deadlines(settings),
+    )
+    world.queued_count = queued
+    return world
+
+
+def deadlines(settings: Settings) -> Deadlines:
+    """Return the deadlines of a delivery's phases."""
+    delivery = settings.delivery
+    return Deadlines(
+        connect=delivery.connect_timeout,
+        banner=delivery.banner_timeout,
+        ehlo=delivery.ehlo_timeout,
+        starttls=delivery.starttls_timeout,
+        tls=delivery.tls_timeout,
+        auth=delivery.auth_timeout,
+        mail=delivery.mail_timeout,
+        rcpt=delivery.rcpt_timeout,
+        data=delivery.data_timeout,
+        block=delivery.block_timeout,
+        eod=delivery.eod_timeout,
+        quit=delivery.quit_timeout,
+        idle=delivery.idle_timeout,
+    )
+
+
+def own_endpoints(settings: Settings) -> Any:
+    """Return a predicate: is this address and port one that we listen on ourselves?"""
+    listening = [(host, port) for host, port in settings.smtp.listen]
+    ours = local_addresses()
+
+    def is_ours(address: str, port: int) -> bool:
+        for host, listen_port in listening:
+            if port != listen_port:
+                continue
+            if host == address or (host in ("0.0.0.0", "::") and address in ours):  # noqa: S104 - compared only
+                return True
+        return False
+
+    return is_ours
+
+
+def local_addresses() -> set[str]:
+    """Return the addresses of this machine."""
+    found = {"127.0.0.1", "::1"}
+    try:
+        for info in socket.getaddrinfo(socket.gethostname(), None):
+            found.add(str(info[4][0]))
+    except OSError:
+        return found
+    return found
+
+
+async def load_objects(world: World) -> Objects:
+    """Return the objects of the store, with secrets opened."""
+    stored = await world.store.objects()
+    box = open_box(Path(world.settings.data_dir))
+    kinds: dict[str, list[Any]] = {"connector": [], "accepted_domain": [], "source": []}
+    for kind, objects in stored.kinds.items():
+        if kind not in kinds:
+            continue
+        for name in sorted(objects):
+            data = dict(objects[name])
+            if data.get("password"):
+                data["password"] = box.decrypt(str(data["password"]))
+            kinds[kind].append(from_dict(kind, data))
+    connectors: list[Connector] = kinds["connector"]
+    domains: list[AcceptedDomain] = kinds["accepted_domain"]
+    sources: list[Source] = kinds["source"]
+    return Objects(stored.revision, tuple(connectors), tuple(domains), tuple(sources))
+
+
+class Reception:
+    """The hooks of the receiving side: policy over the objects in use."""
+
+    def __init__(self, world: World, journey: Journey) -> None:
+        self.world = world
+        self.journey = journey
+        self._index = SourceIndex(world.objects.sources)
+        self._objects = world.objects
+
+    def source_for(
+        self, address: str, tls: bool, certificate_names: tuple[str, ...], login: str
+    ) -> Source | None:
+        """Return which source a client is."""
+        if self._objects is not self.world.objects:
+            self._objects = self.world.objects
+            self._index = SourceIndex(self._objects.sources)
+        return decide_source(self._index, address, tls=tls, certificate_names=certificate_names, login=login)
+
+    def sender(self, source: Source | None, sender: str) -> Refuse | None:
+        """Refuse a sender, or None."""
+        refusal = decide_sender(source, sender)
+        return Refuse(refusal.code, refusal.enhanced, refusal.text) if refusal else None
+
+    def recipient(self, source: Source | None, sender: str, address: str, login: str) -> Accept | Refuse:
+        """Accept a recipient with its destination, or refuse it."""
+        decided = decide_recipient(
+            self.world.router,
+            source,
+            address,
+            strangers=self._index.strangers,
+            postmaster=self.world.settings.postmaster,
+        )
+        if isinstance(decided, Refusal):
+            return Refuse(decided.code, decided.enhanced, decided.text)
+        return Accept(self.journey.lanes.get(decided.route.destination).id)
+
+    async def check_login(self, user: str, password: str) -> bool:
+        """Check a login against the sources, in a thread: a password hash takes a tenth of a second."""
+        known = dict(login for source in self.world.objects.sources if source.enabled for login in source.logins)
+        hashed = known.get(user) or DUMMY_HASH
+        good = await asyncio.to_thread(verify, hashed, password)
+        return good and user in known
+
+
+DUMMY_HASH = PasswordHasher().hash("nobody has this password")
+
+
+def verify(hashed: str, password: str) -> bool:
+    """Tell whether a password belongs to an argon2 hash."""
+    try:
+        return PasswordHasher().verify(hashed, password)
+    except Argon2Error:
+        return False
+
+
+def make_listener(world: World, journey: Journey) -> Listener:
+    """Return the receiving side."""
+    settings = world.settings
+    smtp = settings.smtp
+    reception = Reception(world, journey)
+    hooks = Hooks(
+        source_for=reception.source_for,
+        sender=reception.sender,
+        recipient=reception.recipient,
+        keep=journey.keep,
+        new_id=world.new_id,
+        now=world.now,
+        pressure=lambda: world.pressure.reason,
+        check_login=reception.check_login,
+        say=world.say,
+        count=world.metrics.count,
+    )
+    tls = None
+    if smtp.tls_certificate is not None and smtp.tls_key is not None:
+        client_ca = str(smtp.tls_client_ca) if smtp.tls_client_ca else None
+        tls = server_context(str(smtp.tls_certificate), str(smtp.tls_key), client_ca=client_ca)
+    options = ReceiveOptions(
+        hostname=settings.hostname,
+        spool_dir=world.store.spool,
+        listen=tuple((host, port) for host, port in smtp.listen),
+        max_message_size=smtp.max_message_size,
+        inline_limit=smtp.inline_limit,
+        max_line_length=smtp.max_line_length,
+        max_hops=smtp.max_hops,
+        max_recipients=smtp.limits.recipients,
+        max_connections=smtp.limits.connections,
+        max_connections_per_address=smtp.limits.connections_per_address,
+        message_rate=smtp.limits.messages_per_minute,
+        max_commands=smtp.limits.commands,
+        max_errors=smtp.limits.errors,
+        max_unknown=smtp.limits.unknown_commands,
+        command_timeout=smtp.timeouts.command,
+        handshake_timeout=smtp.timeouts.handshake,
+        data_timeout=smtp.timeouts.data,
+        session_timeout=smtp.timeouts.session,
+        min_data_rate=smtp.min_data_rate,
+        tls=tls,
+        auth=tls is not None,
+    )
+    return Listener(options, hooks)

@@ -1,0 +1,215 @@
+"""The running gateway as the administration sees it: `admin.gateway.Gateway`, made of journey, store and returns."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from argon2 import PasswordHasher
+
+from gatepost.config.changes import ObjectChange
+from gatepost.config.objects import to_dict
+from gatepost.config.secrets import open_box
+from gatepost.config.settings import Settings
+from gatepost.flow.journey import Journey
+from gatepost.flow.returns import Returns
+from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
+from gatepost.model.mail import Item, QueuedRecipient
+from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
+from gatepost.model.route import Route
+from gatepost.queue.lane import Lane
+from gatepost.storage.interface import (
+    DestinationState,
+    ObjectsChange,
+    Store,
+    StoredObject,
+)
+from gatepost.telemetry.metrics import Metrics
+
+TOKEN = "token"
+CANCELLED = Verdict(
+    FailureClass.POLICY_REJECT,
+    "cancelled",
+    "other",
+    550,
+    "5.7.0",
+    "Removed from the queue by the administrator",
+    "",
+    permanent=True,
+    concern=Concern.RECIPIENT,
+)
+
+
+class Control:
+    """What the administration may do with a running gateway."""
+
+    def __init__(
+        self,
+        journey: Journey,
+        returns: Returns,
+        apply: Callable[[], Awaitable[int]],
+        reload: Callable[[], None],
+    ) -> None:
+        self._journey = journey
+        self._world = journey.world
+        self._returns = returns
+        self._apply = apply
+        self._reload = reload
+        self.started = False
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings in force."""
+        return self._world.settings
+
+    @property
+    def store(self) -> Store:
+        """Return the store, for reading only."""
+        return self._world.store
+
+    @property
+    def metrics(self) -> Metrics:
+        """Return the metrics."""
+        metrics: Metrics = self._world.metrics
+        return metrics
+
+    @property
+    def objects(self) -> Objects:
+        """Return the objects in force."""
+        return self._world.objects
+
+    def now(self) -> int:
+        """Return the wall clock."""
+        return self._world.now()
+
+    def live(self) -> Mapping[int, DestinationState]:
+        """Return the destinations that this process works at, with the state that people are shown."""
+        now = self.now()
+        found = {}
+        for lane in self._journey.lanes.by_id.values():
+            deferred_only = not lane.items and not lane.more and lane.next_attempt_at > now
+            shown = lane.shown_state(now, deferred_only)
+            found[lane.id] = self._journey.state_of(lane)._replace(state=shown)
+        return found
+
+    def expiry_of(self, state: DestinationState) -> int:
+        """Return how long mail for a destination is kept by default, in milliseconds."""
+        return self._journey.expiry_of(state)
+
+    def route(self, address: str) -> Route:
+        """Return where an address goes, with every candidate."""
+        return self._world.router.explain(address)
+
+    def _lane(self, destination_id: int) -> Lane | None:
+        return self._journey.lanes.by_id.get(destination_id)
+
+    def retry(self, destination_id: int) -> bool:
+        """Try a destination now."""
+        lane = self._lane(destination_id)
+        if lane is None or lane.state == "suspended":
+            return False
+        self._world.resolver.flush()
+        self._journey.lanes.retry_now(lane)
+        return True
+
+    def suspend(self, destination_id: int, who: str, reason: str, until: int) -> bool:
+        """Take no more connections to a destination."""
+        lane = self._lane(destination_id)
+        if lane is None:
+            return False
+        self._journey.lanes.suspend(lane, who, reason, until)
+        self._world.say("destination.suspended", level="warning", connector=lane.key.connector, by=who, reason=reason)
+        return True
+
+    def resume(self, destination_id: int, who: str) -> bool:
+        """End a suspension."""
+        lane = self._lane(destination_id)
+        if lane is None or lane.state != "suspended":
+            return False
+        self._journey.lanes.resume(lane)
+        self._world.say("destination.resumed", connector=lane.key.connector, by=who)
+        return True
+
+    async def cancel(
+        self, destination_id: int, message_id: int, recipients: Sequence[int], who: str, *, ndr: bool
+    ) -> int:
+        """End recipients of a message for good."""
+        lane = self._lane(destination_id)
+        view = await self.store.message(message_id)
+        if lane is None or view is None:
+            return 0
+        wanted = set(recipients)
+        chosen = tuple(
+            QueuedRecipient(r.n, r.address, "", 0, r.attempts, r.not_before)
+            for r in view.recipients
+            if r.state == "queued" and r.destination_id == destination_id and (not wanted or r.n in wanted)
+        )
+        if not chosen or (destination_id, message_id) in self._journey.flying:
+            return 0
+        item = Item(
+            message_id, destination_id, view.accepted_at, view.sender, view.size, view.flags, view.envid, chosen,
+            None, 0, last=False,
+        )  # fmt: skip
+        self._journey.lanes.forget(lane, message_id)
+        if ndr:
+            final = [
+                (r, *self._journey.own_failure(lane, item, r, CANCELLED, Phase.ROUTE, Reason.CANCELLED, "returned"))
+                for r in chosen
+            ]
+            await self._returns.ended_now(lane, item, final)
+        else:
+            await self._returns.cancel(lane, item, who)
+        return len(chosen)
+
+    async def save_objects(self, objects: Objects, changes: Sequence[ObjectChange], who: str) -> int:
+        """Make the objects true in the store and in force."""
+        box = open_box(Path(self.settings.data_dir))
+        named: dict[tuple[str, str], Connector | AcceptedDomain | Source] = {}
+        named |= {("connector", c.name): c for c in objects.connectors}
+        named |= {("accepted_domain", d.name): d for d in objects.domains}
+        named |= {("source", s.name): s for s in objects.sources}
+        puts = []
+        for change in changes:
+            value = named.get((change.kind, change.name))
+            data = None if value is None or change.action == "remove" else to_dict(value, secrets=True)
+            if data and data.get("password"):
+                data["password"] = box.encrypt(str(data["password"]))
+            puts.append(StoredObject(change.kind, change.name, data))
+        what = ", ".join(f"{c.action} {c.kind} {c.name}" for c in changes)
+        revision = await self.store.save_objects(
+            ObjectsChange(objects.revision, self.now(), who, what[:1000], tuple(puts))
+        )
+        moved = await self._apply()
+        self._world.say("objects.changed", revision=revision, by=who, what=what[:1000], moved=moved)
+        return revision
+
+    async def tokens(self) -> Mapping[str, Mapping[str, object]]:
+        """Return the API tokens by name."""
+        stored = await self.store.objects()
+        return dict(stored.kinds.get(TOKEN, {}))
+
+    async def put_token(self, name: str, data: Mapping[str, object] | None, who: str) -> None:
+        """Keep a token, or delete it."""
+        stored = await self.store.objects()
+        what = f"{'add' if data is not None else 'remove'} token {name}"
+        put = StoredObject(TOKEN, name, data)
+        await self.store.save_objects(ObjectsChange(stored.revision, self.now(), who, what, (put,)))
+        await self._apply()
+
+    def hash_password(self, password: str) -> str:
+        """Return the argon2 hash of a login's password."""
+        return PasswordHasher().hash(password)
+
+    def pressure(self) -> Mapping[str, str]:
+        """Return what is short now, each with its reason."""
+        return dict(self._world.pressure.reasons)
+
+    def ready(self) -> str:
+        """Return "" while mail is accepted and delivered, else why not."""
+        if not self.started:
+            return "starting or stopping"
+        return self._world.pressure.reason or ""
+
+    async def reload(self) -> None:
+        """Read the settings again."""
+        self._reload()
+        await asyncio.sleep(0)

@@ -1,0 +1,165 @@
+"""One running gateway: everything built, started and stopped in order."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gatepost.admin.serve import serve_admin
+from gatepost.admin.service import Service
+from gatepost.app import building
+from gatepost.app.control import Control
+from gatepost.config.settings import BadSettings, Settings
+from gatepost.flow.expiry import Expiry
+from gatepost.flow.journey import Journey
+from gatepost.flow.rerouting import apply_objects
+from gatepost.flow.returns import Returns
+from gatepost.flow.world import World
+from gatepost.model.ids import to_text
+from gatepost.model.route import DestinationKey
+from gatepost.storage.interface import DestinationSummary
+
+EXPIRY_PERIOD = 1.0
+PRESSURE_PERIOD = 1.0
+PRUNE_PERIOD = 3600.0
+GRACE_SECONDS = 30.0
+
+
+class Gateway:
+    """Owns every part; `start` and `stop` are the only order there is."""
+
+    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
+        self.settings = settings
+        self._reread = reread
+        self.world: World
+        self.journey: Journey
+        self.control: Control
+        self.ready = False
+        self._listener: Any = None
+        self._admin: Any = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._log: Any = None
+
+    async def start(self) -> None:
+        """Open the store, restore the queue, then listen."""
+        settings = self.settings
+        started = time.monotonic()
+        self._log = building.make_log(settings)
+        admin_sockets = building.bind_admin(settings)
+        self.world = await building.make_world(settings, self._log)
+        self.journey = Journey(self.world)
+        returns = Returns(self.journey)
+        expiry = Expiry(self.journey, returns)
+        self.control = Control(self.journey, returns, self.objects_changed, self.read_settings)
+        await self._restore()
+        self._listener = building.make_listener(self.world, self.journey)
+        await self._listener.start()
+        building.drop_privileges(settings.user)
+        service = Service(self.control)
+        self._admin = await serve_admin(service, admin_sockets)
+        self.world.pressure.measure()
+        self._tasks = [
+            asyncio.ensure_future(expiry.run(EXPIRY_PERIOD)),
+            asyncio.ensure_future(self._watch_pressure()),
+            asyncio.ensure_future(self._prune()),
+        ]
+        self.ready = self.control.started = True
+        self.world.say(
+            "gateway.started",
+            hostname=settings.hostname,
+            smtp=[f"{host}:{port}" for host, port in self._listener.addresses],
+            milliseconds=round((time.monotonic() - started) * 1000),
+            in_doubt=[to_text(i) for i in self.world.journal.in_doubt()],
+        )
+
+    async def _restore(self) -> None:
+        """Bring back every destination that holds mail, with its state and its root error."""
+        world = self.world
+        world.use(await building.load_objects(world))
+        summaries: list[DestinationSummary] = await world.store.destinations(self.journey.expiry_of)
+        for summary in summaries:
+            state = summary.state
+            if not summary.messages and state.state != "suspended":
+                continue
+            lane = self.journey.lanes.get(DestinationKey(state.kind, state.connector, state.next_hop))
+            lane.state = "retry" if state.state == "retry" else "suspended" if state.state == "suspended" else "ready"
+            lane.attempts = state.attempts
+            lane.next_attempt_at = state.next_attempt_at
+            lane.last_error = state.last_error
+            lane.queued_since = state.queued_since or summary.oldest_at
+            lane.suspended_by, lane.suspended_reason = state.suspended_by, state.suspended_reason
+            lane.suspended_until = state.suspended_until
+            if lane.state == "suspended" and lane.suspended_until:
+                self.journey.lanes.suspend(
+                    lane, lane.suspended_by, lane.suspended_reason, lane.suspended_until
+                )
+            else:
+                self.journey.lanes.restored(lane)
+        for message_id in world.journal.in_doubt():
+            world.say("message.in_doubt", level="warning", message_id=to_text(message_id))
+            world.metrics.in_doubt()
+
+    async def objects_changed(self) -> int:
+        """Take the objects of the store into use; returns how many queued recipients moved."""
+        return await apply_objects(self.journey, await building.load_objects(self.world))
+
+    def reload(self) -> None:
+        """Read the settings again (SIGHUP); a bad file leaves the running ones in force."""
+        try:
+            self.read_settings()
+        except BadSettings as problem:
+            self.world.say("settings.refused", level="error", error=str(problem))
+
+    def read_settings(self) -> None:
+        """Read the settings again, or raise `BadSettings`."""
+        settings = self._reread()
+        self.settings = self.world.settings = settings
+        self.world.deadlines = building.deadlines(settings)
+        self.world.use(self.world.objects)
+        for lane in self.journey.lanes.by_id.values():
+            lane.policy = self.journey.policy(lane.connector)
+        self.world.say("settings.reloaded")
+
+    async def _watch_pressure(self) -> None:
+        while True:
+            await asyncio.sleep(PRESSURE_PERIOD)
+            health = self.world.store.health()
+            if not health.ok:
+                self.world.pressure.broken(f"the store is broken: {health.problem}")
+            for resource, why in self.world.pressure.measure():
+                self.world.say(
+                    "pressure.on" if why else "pressure.off", level="warning", resource=resource, reason=why
+                )
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(PRUNE_PERIOD)
+            before = self.world.now() - self.settings.retention.history * 1000
+            count = await self.world.store.prune(before)
+            if count:
+                self.world.say("history.pruned", messages=count)
+
+    async def stop(self) -> None:
+        """Take nothing new, let what is under way end, write everything down, close."""
+        self.ready = False
+        if hasattr(self, "control"):
+            self.control.started = False
+        for task in self._tasks:
+            task.cancel()
+        if self._listener is not None:
+            await self._listener.stop(GRACE_SECONDS)
+        if hasattr(self, "journey"):
+            await self.journey.lanes.stop(GRACE_SECONDS)
+            await self.world.finish()
+        if self._admin is not None:
+            await self._admin.stop()
+        if hasattr(self, "world"):
+            self.world.say("gateway.stopped")
+            await self.world.store.close()
+            self.world.journal.close()
+        if self._log is not None:
+            self._log.close()
+        socket_path = Path(self.settings.data_dir) / "control.sock"
+        if self._admin is not None:
+            socket_path.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""The process: settings, store, listeners, signals; start in order, stop in the reverse order.
+
+Guarantee: SIGTERM takes no new mail, lets what is under way end, and loses nothing; a second gateway on the same data
+folder refuses to start.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from gatepost.config.settings import BadSettings, Settings, load
+from gatepost.storage.interface import StoreLocked, StoreUnusable
+
+SWITCH_INTERVAL = 0.0005
+
+
+def main(config_path: str | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run a gateway until a signal ends it; returns the exit code (0 done, 2 settings)."""
+    environ = os.environ if environ is None else environ
+    try:
+        settings = load(config_path, environ)
+    except BadSettings as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    os.umask(0o077)
+    try:
+        Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as problem:
+        print(f"data_dir {settings.data_dir} cannot be made: {problem.strerror}.", file=sys.stderr)
+        return 2
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        return asyncio.run(_serve(settings, config_path, environ))
+    except (StoreLocked, StoreUnusable) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"The gateway cannot start: {problem}.", file=sys.stderr)
+        return 2
+
+
+async def _serve(settings: Settings, config_path: str | None, environ: Mapping[str, str]) -> int:
+    from gatepost.app.gateway import Gateway  # noqa: PLC0415 - heavy; settings are checked before
+
+    gateway = Gateway(settings, lambda: load(config_path, environ))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
+    try:
+        await gateway.start()
+        gc.collect()
+        gc.freeze()
+        notify("READY=1")
+        await stop.wait()
+        notify("STOPPING=1")
+    finally:
+        await gateway.stop()
+    return 0
+
+
+def notify(state: str) -> None:
+    """Tell the service manager of a change of state (sd_notify), where there is one."""
+    import socket  # noqa: PLC0415
+
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        try:
+            channel.sendto(state.encode(), address)
+        except OSError:
+            return

@@ -1,0 +1,126 @@
+"""Watch the clock: what expires, whose senders hear of a delay, whether the clock can be believed.
+
+Guarantee: a message ends by the clock, not by its next attempt; a clock that jumps expires nothing; a destination that
+can be tried is tried once at the end of a message's time.
+"""
+
+import asyncio
+from typing import Protocol
+
+from gatepost.diagnose.classify import expired_verdict
+from gatepost.flow.journey import Journey
+from gatepost.model.attempt import Attempt, Failure
+from gatepost.model.failure import Phase, Reason, Verdict
+from gatepost.model.mail import Item, QueuedRecipient
+from gatepost.queue import schedule
+from gatepost.queue.lane import Lane
+
+SLICE = 200
+
+
+class Sender(Protocol):
+    """What expiry asks of the stage that tells senders."""
+
+    def ended(
+        self,
+        lane: Lane,
+        item: Item,
+        final: list[tuple[QueuedRecipient, Failure, Verdict, Attempt]],
+    ) -> None:
+        """Return a message to its sender."""
+        ...
+
+    async def delayed(self, lane: Lane, item: Item) -> None:
+        """Tell the sender that the message waits."""
+        ...
+
+
+class Expiry:
+    """A pass over all destinations with mail, every few seconds."""
+
+    def __init__(self, journey: Journey, sender: Sender) -> None:
+        self.journey = journey
+        self.sender = sender
+        world = journey.world
+        guard = world.settings.clock
+        self.guard = schedule.ClockGuard(
+            world.now(), world.monotonic(), float(guard.tolerance), float(guard.settle)
+        )
+        self._ending: set[tuple[int, int]] = set()
+
+    async def run(self, period: float) -> None:
+        """Look again and again until cancelled; one bad pass does not end the watch."""
+        while True:
+            try:
+                await self.look()
+            except asyncio.CancelledError:
+                raise
+            except Exception as problem:
+                self.journey.say("expiry.problem", level="error", error=repr(problem))
+            await asyncio.sleep(period)
+
+    async def look(self) -> None:
+        """Make one pass."""
+        journey = self.journey
+        world = journey.world
+        now = self.guard.now(world.now(), world.monotonic())
+        if self.guard.jumped_at is not None:
+            world.pressure.note_clock(self.guard.gap_ms)
+            journey.say("clock.jumped", level="warning", gap_ms=self.guard.gap_ms)
+        else:
+            world.pressure.note_clock(0)
+        for summary in await journey.store.destinations(journey.expiry_of):
+            lane = journey.lanes.by_id.get(summary.state.id)
+            if lane is None:
+                continue
+            if not summary.messages:
+                self._empty(lane)
+                continue
+            if summary.oldest_expires_at <= now:
+                await self._expire(lane, now)
+            if summary.oldest_at + world.delay_ms <= now:
+                await self._notify(lane, now)
+
+    def _empty(self, lane: Lane) -> None:
+        """Forget since when a destination has been queueing once it holds nothing."""
+        if lane.queued_since and lane.idle and not lane.under_way:
+            lane.queued_since = 0
+            if lane.state == "ready":
+                lane.last_error = None
+            self.journey.changed(lane)
+
+    async def _expire(self, lane: Lane, now: int) -> None:
+        journey = self.journey
+        expiry_ms = lane.policy.expiry * 1000
+        items = await journey.store.expired(lane.id, now, expiry_ms, SLICE)
+        wants_try = False
+        for item in items:
+            keys = {(item.message_id, r.n) for r in item.recipients}
+            if keys & self._ending or (lane.id, item.message_id) in journey.flying:
+                continue
+            expires_at = min(item.accepted_at + expiry_ms, now)
+            triable = lane.state != "suspended" and lane.key.kind != "none"
+            if not schedule.may_expire(expires_at, lane.last_attempt_at, now, triable=triable):
+                wants_try = True
+                continue
+            self._ending |= keys
+            self.sender.ended(lane, item, [self._final(lane, item, r) for r in item.recipients])
+            world = journey.world
+            world.later(60.0, lambda k=keys: self._ending.difference_update(k))  # type: ignore[misc]
+        if wants_try:
+            journey.lanes.retry_now(lane)
+
+    def _final(
+        self, lane: Lane, item: Item, recipient: QueuedRecipient
+    ) -> tuple[QueuedRecipient, Failure, Verdict, Attempt]:
+        last = lane.last_error
+        phase = Phase(last.phase) if last else Phase.ROUTE
+        verdict = expired_verdict(last)
+        ended = self.journey.own_failure(lane, item, recipient, verdict, phase, Reason.EXPIRED, "returned")
+        return (recipient, *ended)
+
+    async def _notify(self, lane: Lane, now: int) -> None:
+        journey = self.journey
+        items = await journey.store.notices_due(lane.id, now, journey.world.delay_ms, SLICE)
+        for item in items:
+            await self.sender.delayed(lane, item)

@@ -1,0 +1,532 @@
+"""The journey of a message, one function per step, top to bottom.
+
+Rule 1: stages do not know each other; what passes between them is a value of `model`.
+Rule 2: a failure of the destination is written once, at the destination; one of a message or recipient with it.
+Rule 3: a message ends in one transaction with everything that its end causes (history, ledger, NDR).
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatepost.deliver.connection import open_connection
+from gatepost.deliver.local import MailboxCarrier
+from gatepost.deliver.options import DeliveryOptions, Result
+from gatepost.deliver.session import Connection
+from gatepost.deliver.targets import OwnEndpoints, PlanFailure, Target, plan
+from gatepost.diagnose.classify import classify
+from gatepost.flow.records import attempt_of_failure, attempt_of_success, error_of
+from gatepost.flow.world import World
+from gatepost.model.attempt import Attempt, Failure, SessionFacts
+from gatepost.model.failure import Concern, Phase, Reason, Verdict
+from gatepost.model.ids import to_text
+from gatepost.model.mail import Item, NewMessage, QueuedRecipient, Settlement
+from gatepost.model.objects import Connector
+from gatepost.model.route import DestinationKey
+from gatepost.queue import schedule
+from gatepost.queue.lane import Carrier, Lane, LanePolicy
+from gatepost.queue.lanes import Lanes
+from gatepost.storage.interface import Change, DestinationState
+
+HOST_PENALTY_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class HostState:
+    """What this process knows of one address of a destination."""
+
+    failed_at: float = -1e9
+    failures: int = 0
+
+
+class Journey:
+    """Carries messages from acceptance to their end."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.store = world.store
+        self.say = world.say
+        self.lanes = Lanes(self, self._make_lane)
+        self.hosts: dict[tuple[int, str, int], HostState] = {}
+        self.flying: set[tuple[int, int]] = set()
+        self.ended: Callable[[Lane, Item, list[tuple[QueuedRecipient, Failure, Verdict, Attempt]]], None]
+        self.relayed: Callable[[Lane, Item, list[QueuedRecipient]], None]
+
+    # ---------------------------------------------------------------- accept
+
+    def keep(self, message: NewMessage, done: Callable[[BaseException | None], None]) -> None:
+        """Make a message safe; `done(None)` after the sync, and only then, lets the 250 go out."""
+        lanes = [self.lanes.by_id[r.destination_id] for r in message.recipients]
+        claimed = any(lane.accepts for lane in lanes)
+        if claimed != message.claimed:
+            message = message._replace(claimed=claimed)
+        new = [lane for lane in lanes if not lane.queued_since]
+        states = ()
+        if new:
+            for lane in new:
+                lane.queued_since = message.accepted_at
+            states = tuple(self.state_of(lane) for lane in dict.fromkeys(new))
+
+        def durable(problem: BaseException | None) -> None:
+            done(problem)
+            if problem is None:
+                self.accepted(message)
+
+        self.store.write(Change(accepts=(message,), destinations=states), durable)
+
+    def accepted(self, message: NewMessage) -> None:
+        """Put a message that is now safe into its lanes."""
+        world = self.world
+        world.metrics.accepted(message)
+        client = message.client
+        self.say(
+            "message.accepted",
+            message_id=to_text(message.id),
+            sender=message.sender,
+            recipients=[r.address for r in message.recipients],
+            size=message.size,
+            source=message.source,
+            client=client,
+            header_id=message.header_id,
+        )
+        if len(message.recipients) == 1:
+            self._enqueue(message, message.recipients[0].destination_id, message.recipients)
+            return
+        by_destination: dict[int, list[object]] = {}
+        for recipient in message.recipients:
+            by_destination.setdefault(recipient.destination_id, []).append(recipient)
+        for destination_id, recipients in by_destination.items():
+            self._enqueue(message, destination_id, tuple(recipients))
+
+    def _enqueue(self, message: NewMessage, destination_id: int, recipients: tuple) -> None:  # type: ignore[type-arg]
+        lane = self.lanes.by_id[destination_id]
+        if not message.claimed:
+            self.lanes.arrived(lane)
+            return
+        item = Item(
+            message.id,
+            destination_id,
+            message.accepted_at,
+            message.sender,
+            message.size,
+            message.flags,
+            message.envid,
+            tuple([QueuedRecipient(r.n, r.address, r.orcpt, r.notify, 0, 0) for r in recipients]),
+            message.body,
+            message.crc,
+            len(message.recipients) == 1,
+        )
+        if not self.lanes.enqueue(lane, item):
+            self.release([item])
+
+    # ---------------------------------------------------------------- lanes ask
+
+    def now(self) -> int:
+        """Return the wall clock in milliseconds."""
+        return self.world.now()
+
+    def chance(self) -> float:
+        """Return a random number in [0, 1)."""
+        return random.random()  # noqa: S311 - jitter, not a secret
+
+    async def claim(self, lane: Lane, limit: int, max_bytes: int) -> list[Item]:
+        """Claim what is due at a destination."""
+        items: list[Item] = await self.store.claim(lane.id, limit, max_bytes, self.now())
+        return items
+
+    async def next_due(self, lane: Lane) -> int | None:
+        """Return when the next deferred item of a destination is due."""
+        due: int | None = await self.store.next_due(lane.id)
+        return due
+
+    def release(self, items: list[Item]) -> None:
+        """Give claimed items back."""
+        self.store.release([(item.destination_id, item.message_id) for item in items])
+
+    def changed(self, lane: Lane) -> None:
+        """Write a destination's state down."""
+        self.store.write(Change(destinations=(self.state_of(lane),)))
+
+    def state_of(self, lane: Lane) -> DestinationState:
+        """Return what is kept of a lane."""
+        return DestinationState(
+            id=lane.id,
+            kind=lane.key.kind,
+            connector=lane.key.connector,
+            next_hop=lane.key.next_hop,
+            state=lane.state,
+            attempts=lane.attempts,
+            next_attempt_at=lane.next_attempt_at,
+            last_error=lane.last_error,
+            queued_since=lane.queued_since,
+            suspended_by=lane.suspended_by,
+            suspended_until=lane.suspended_until,
+            suspended_reason=lane.suspended_reason,
+            changed_at=self.now(),
+        )
+
+    def _make_lane(self, key: DestinationKey) -> Lane:
+        connector = self.world.connector(key.connector)
+        return Lane(key, connector, self.policy(connector))
+
+    def expiry_of(self, state: DestinationState) -> int:
+        """Return how long mail for a destination is kept, in milliseconds."""
+        lane = self.lanes.by_id.get(state.id)
+        if lane is not None:
+            return lane.policy.expiry * 1000
+        return self.policy(self.world.connector(state.connector)).expiry * 1000
+
+    def policy(self, connector: Connector | None) -> LanePolicy:
+        """Return a connector's schedule, with the settings where it says nothing."""
+        delivery = self.world.settings.delivery
+        return LanePolicy(
+            retry=(connector.retry if connector else None) or delivery.retry,
+            expiry=(connector.expiry if connector else None) or delivery.expiry,
+            concurrency=(connector.concurrency if connector else None) or delivery.concurrency,
+            probe_interval=delivery.probe_interval,
+        )
+
+    # ---------------------------------------------------------------- deliver
+
+    async def connect(self, lane: Lane) -> Carrier | None:
+        """Open a connection to a destination: every host in order, every address, until one takes us."""
+        if lane.key.kind == "mailbox" and self.world.maildir is not None:
+            return self._mailbox(lane)
+        if lane.key.kind == "none":
+            self._destination_failed(lane, [self._judge(lane, self.no_route(lane))])
+            return None
+        targets = await self._plan(lane)
+        if targets is None:
+            return None
+        failures: list[tuple[Failure, Attempt, Verdict]] = []
+        for target in self._order(lane, targets):
+            session = SessionFacts(
+                self.world.new_id(), lane.id, self.now(), target.server, target.address, target.port, dns=target.dns
+            )
+            opened = await open_connection(target, self.options(lane), session)
+            if isinstance(opened, Connection):
+                self._host(lane, target).failures = 0
+                self._note_hosts(lane, failures)
+                return self._run(lane, opened)
+            failures.append(self._judge(lane, opened))
+            host = self._host(lane, target)
+            host.failed_at, host.failures = self.world.monotonic(), host.failures + 1
+            if self.lanes.stopping or not lane.allowed:
+                break
+        self._destination_failed(lane, failures)
+        return None
+
+    async def _plan(self, lane: Lane) -> list[Target] | None:
+        own = OwnEndpoints(self.world.own_endpoints)
+        planned = await plan(lane.key, lane.connector, self.world.resolver, own, random.shuffle)
+        if not isinstance(planned, PlanFailure):
+            return list(planned)
+        session = SessionFacts(self.world.new_id(), lane.id, self.now(), planned.server, dns=planned.dns)
+        failure = Failure(planned.phase, planned.reason, planned.detail, session)
+        self._destination_failed(lane, [self._judge(lane, failure)])
+        return None
+
+    def _order(self, lane: Lane, targets: list[Target]) -> list[Target]:
+        """Return targets with those that failed a moment ago last: they are tried when nothing else works."""
+        if len(targets) == 1:
+            return targets
+        now = self.world.monotonic()
+        return sorted(
+            targets,
+            key=lambda t: now - self._host(lane, t).failed_at < HOST_PENALTY_SECONDS and lane.state == "ready",
+        )
+
+    def _host(self, lane: Lane, target: Target) -> HostState:
+        return self.hosts.setdefault((lane.id, target.address, target.port), HostState())
+
+    def _mailbox(self, lane: Lane) -> Carrier:
+        session = SessionFacts(self.world.new_id(), lane.id, self.now(), server=self.world.settings.hostname)
+        carrier = MailboxCarrier(self.world.maildir, self.world.open_body, session)
+        return self._run(lane, carrier)
+
+    def options(self, lane: Lane) -> DeliveryOptions:
+        """Return how to talk to a destination's servers."""
+        return self.world.delivery_options(lane.connector, lmtp=lane.key.kind == "mailbox")
+
+    def _run(self, lane: Lane, connection: Connection | MailboxCarrier) -> Carrier:
+        lane.connections.add(connection)
+        session = connection.session
+        first = True
+
+        def finish(item: Item, results: list[Result]) -> None:
+            nonlocal first
+            if first or lane.attempts:
+                first = False
+                if any(r.outcome == "delivered" for r in results):
+                    self.lanes.succeeded(lane)
+            self.settle(lane, item, results, session)
+
+        def lost(connection: Connection | MailboxCarrier, failure: Failure | None) -> None:
+            if failure is not None:
+                self._connection_broke(lane, failure)
+            self.lanes.detach(lane, connection)
+
+        connection.run(lambda: self._take(lane), finish, lambda c: self.lanes.pump(lane), lost)
+        return connection
+
+    def _take(self, lane: Lane) -> Item | None:
+        item = lane.take()
+        if item is not None:
+            self.flying.add((lane.id, item.message_id))
+        return item
+
+    # ---------------------------------------------------------------- judge failures
+
+    def _judge(self, lane: Lane, failure: Failure) -> tuple[Failure, Attempt, Verdict]:
+        verdict = classify(failure, connector=lane.connector, kind=lane.key.kind)
+        outcome = "failed" if verdict.permanent else "deferred"
+        attempt = attempt_of_failure(
+            failure.session.id, self.now(), failure, verdict, outcome=outcome, gateway=self.world.settings.hostname
+        )
+        return failure, attempt, verdict
+
+    def _note_hosts(self, lane: Lane, failures: list[tuple[Failure, Attempt, Verdict]]) -> None:
+        """Keep the failures of some hosts although another one took us (B2)."""
+        if failures:
+            self.store.write(Change(attempts=tuple(attempt for _, attempt, _ in failures)))
+            for failure, _, verdict in failures:
+                self._say_failure("host.failed", lane, failure, verdict)
+
+    def _destination_failed(self, lane: Lane, failures: list[tuple[Failure, Attempt, Verdict]]) -> None:
+        """Hold a destination back: its root error is that of the last host that was really tried."""
+        if not failures:
+            self.lanes.failed(lane)
+            return
+        failure, attempt, verdict = failures[-1]
+        lane.last_attempt_at = attempt.at
+        lane.last_error = error_of(failure, verdict, attempt.at, self.world.settings.hostname, attempt.id)
+        attempts = tuple(a for _, a, _ in failures)
+        if lane.connections and not verdict.permanent and lane.state == "ready":
+            self.store.write(Change(attempts=attempts))
+            self.lanes.limited(lane)
+            return
+        self.store.write(Change(attempts=attempts))
+        self.lanes.failed(lane)
+        for one, _, said in failures:
+            self._say_failure("destination.failed", lane, one, said)
+        if verdict.permanent:
+            self.world.start(self.fail_all(lane, failure, verdict, attempt))
+
+    def _connection_broke(self, lane: Lane, failure: Failure) -> None:
+        """Judge a connection that broke under messages: theirs alone, or the destination's trouble."""
+        judged = self._judge(lane, failure)
+        verdict = judged[2]
+        lane.last_attempt_at = self.now()
+        lane.last_error = error_of(failure, verdict, self.now(), self.world.settings.hostname, failure.session.id)
+        if self.lanes.broke(lane) and lane.state == "ready" or lane.state == "retry":
+            self._say_failure("destination.failed", lane, failure, verdict)
+            self.lanes.failed(lane)
+        else:
+            self.changed(lane)
+
+    def _say_failure(self, event: str, lane: Lane, failure: Failure, verdict: Verdict, **more: object) -> None:
+        self.world.metrics.deferred(lane.key.connector, verdict.flow_code, str(failure.phase))
+        self.say(
+            event,
+            level="warning",
+            connector=lane.key.connector,
+            destination=self.world.destination_name(lane),
+            code=verdict.code,
+            smtp=verdict.smtp,
+            failure_class=str(verdict.failure_class),
+            phase=str(failure.phase),
+            reason=str(failure.reason),
+            server=failure.session.server,
+            address=failure.session.endpoint,
+            error=verdict.message or verdict.title,
+            next_attempt_at=lane.next_attempt_at,
+            **more,
+        )
+
+    # ---------------------------------------------------------------- settle
+
+    def settle(self, lane: Lane, item: Item, results: list[Result], session: SessionFacts) -> None:
+        """Write down how a message ended at a destination, or when it goes on."""
+        self.flying.discard((lane.id, item.message_id))
+        if len(results) == 1 and results[0].outcome == "delivered":
+            lane.under_way -= 1
+            lane.breaks = 0
+            self._delivered(lane, item, item.recipients[0], results[0], session, item.last)
+            return
+        if any(r.outcome == "untouched" for r in results):
+            self._untouched(lane, item)
+            return
+        lane.under_way -= 1
+        by_n = {r.n: r for r in item.recipients}
+        final: list[tuple[QueuedRecipient, Failure, Verdict, Attempt]] = []
+        for result in results:
+            recipient = by_n[result.n]
+            if result.outcome == "delivered":
+                lane.breaks = 0
+                self._delivered(lane, item, recipient, result, session, False)
+            else:
+                self._refused(lane, item, recipient, result, final)
+        if final:
+            self.ended(lane, item, final)
+
+    def _untouched(self, lane: Lane, item: Item) -> None:
+        if lane.allowed and not self.lanes.stopping:
+            self.lanes.put_back(lane, [item])
+            self.lanes.pump(lane)
+        else:
+            lane.under_way -= 1
+            lane.more = True
+            self.release([item])
+
+    def _delivered(
+        self,
+        lane: Lane,
+        item: Item,
+        recipient: QueuedRecipient,
+        result: Result,
+        session: SessionFacts,
+        last: bool,
+    ) -> None:
+        now = self.now()
+        attempt = attempt_of_success(
+            self.world.new_id(), now, item.message_id, recipient.n, session, result.reply, result.milliseconds
+        )
+        settlement = Settlement(item.message_id, recipient.n, lane.id, "delivered", attempt, 0, last)
+        message_id = item.message_id
+        self.store.write(
+            Change(settles=(settlement,)), lambda problem: self.world.journal.settled(message_id)
+        )
+        lane.last_attempt_at = now
+        self.world.metrics.delivered(lane.key.connector)
+        self.say(
+            "message.delivered",
+            message_id=to_text(item.message_id),
+            recipient=recipient.address,
+            connector=lane.key.connector,
+            server=session.server,
+            address=session.endpoint,
+            reply=result.reply.text if result.reply else "",
+            milliseconds=round(result.milliseconds, 1),
+            delay=now - item.accepted_at,
+        )
+        if recipient.notify & 2 or item.accepted_at + self.world.delay_ms < now:
+            self.relayed(lane, item, [recipient])
+
+    def _refused(
+        self,
+        lane: Lane,
+        item: Item,
+        recipient: QueuedRecipient,
+        result: Result,
+        final: list[tuple[QueuedRecipient, Failure, Verdict, Attempt]],
+    ) -> None:
+        failure = result.failure
+        assert failure is not None
+        verdict = classify(failure, connector=lane.connector, kind=lane.key.kind)
+        now = self.now()
+        number = self.world.new_id()
+        outcome = "failed" if verdict.permanent else "deferred"
+        attempt = attempt_of_failure(
+            number,
+            now,
+            failure,
+            verdict,
+            message_id=item.message_id,
+            recipient=recipient.n,
+            outcome=outcome,
+            milliseconds=result.milliseconds,
+            gateway=self.world.settings.hostname,
+        )
+        lane.last_attempt_at = now
+        lane.last_error = error_of(failure, verdict, now, self.world.settings.hostname, number)
+        self._say_failure(
+            f"message.{outcome}",
+            lane,
+            failure,
+            verdict,
+            message_id=to_text(item.message_id),
+            recipient=recipient.address,
+            in_doubt=failure.in_doubt,
+        )
+        if verdict.permanent:
+            final.append((recipient, failure, verdict, attempt))
+            return
+        concerns_destination = verdict.concern is Concern.DESTINATION and failure.reply is not None
+        wait = schedule.interval(lane.policy.retry, recipient.attempts + 1, self.chance())
+        not_before = 0 if concerns_destination else now + wait
+        settlement = Settlement(item.message_id, recipient.n, lane.id, "deferred", attempt, not_before)
+        self.store.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
+        if concerns_destination and lane.state == "ready":
+            self.lanes.failed(lane)
+        elif concerns_destination and lane.state == "retry" and lane.probing:
+            self.lanes.failed(lane)
+        else:
+            self._probed_alive(lane, failure)
+            lane.more = True
+            self.world.later(min(wait / 1000, 1.0), lambda: self.lanes.arrived(lane))
+
+    def _probed_alive(self, lane: Lane, failure: Failure) -> None:
+        """A server that answers MAIL, RCPT or the dot with a reply of its own is there: the others may go."""
+        if failure.reply is not None and failure.phase in (Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.EOD):
+            error = lane.last_error
+            self.lanes.succeeded(lane)
+            lane.last_error = error
+
+    async def fail_all(self, lane: Lane, failure: Failure, verdict: Verdict, attempt: Attempt) -> None:
+        """End all mail of a destination that can never work (its domain does not exist)."""
+        while not self.lanes.stopping:
+            items: list[Item] = await self.store.claim(lane.id, 100, 1 << 20, self.now())
+            if not items:
+                break
+            for item in items:
+                final = []
+                for recipient in item.recipients:
+                    own = attempt_of_failure(
+                        self.world.new_id(),
+                        self.now(),
+                        failure,
+                        verdict,
+                        message_id=item.message_id,
+                        recipient=recipient.n,
+                        outcome="failed",
+                        gateway=self.world.settings.hostname,
+                    )
+                    final.append((recipient, failure, verdict, own))
+                self.ended(lane, item, final)
+            await asyncio.sleep(0)
+        lane.more = False
+
+    def own_failure(
+        self,
+        lane: Lane,
+        item: Item,
+        recipient: QueuedRecipient,
+        verdict: Verdict,
+        phase: Phase,
+        reason: Reason,
+        outcome: str,
+    ) -> tuple[Failure, Verdict, Attempt]:
+        """Return an end that no server caused, as a failure with its record."""
+        last = lane.last_error
+        server = last.server if last else lane.key.next_hop
+        session = SessionFacts(self.world.new_id(), lane.id, self.now(), server=server)
+        failure = Failure(phase, reason, verdict.message, session)
+        attempt = attempt_of_failure(
+            self.world.new_id(),
+            self.now(),
+            failure,
+            verdict,
+            message_id=item.message_id,
+            recipient=recipient.n,
+            outcome=outcome,
+            gateway=self.world.settings.hostname,
+        )
+        return failure, verdict, attempt
+
+    def no_route(self, lane: Lane) -> Failure:
+        """Return the failure of a destination that has no way out."""
+        session = SessionFacts(self.world.new_id(), lane.id, self.now(), lane.key.next_hop)
+        return Failure(
+            Phase.ROUTE, Reason.NO_CONNECTOR, f"no enabled connector for {lane.key.next_hop}", session
+        )

@@ -1,0 +1,83 @@
+"""Re-evaluate queued mail the moment an object changes.
+
+Rule: what is under way ends where it is; what waits moves to where it would go if it came now. A destination that
+stays where it is gets the connector's new policy and, where it was held back, an attempt at once (R17).
+"""
+
+from gatepost.flow.journey import Journey
+from gatepost.model.objects import Objects
+from gatepost.model.route import DestinationKey
+from gatepost.queue.lane import Lane
+from gatepost.route.decide import Router
+from gatepost.storage.interface import Move
+
+PAGE = 2000
+
+
+async def apply_objects(journey: Journey, objects: Objects) -> int:
+    """Take new objects into use; returns how many queued recipients moved."""
+    world = journey.world
+    before = {c.name: c for c in world.objects.connectors}
+    world.use(objects)
+    moved = 0
+    for lane in list(journey.lanes.by_id.values()):
+        connector = world.connector(lane.key.connector)
+        changed = before.get(lane.key.connector) != connector
+        lane.connector = connector
+        lane.policy = journey.policy(connector)
+        lane.window = min(lane.window, lane.policy.concurrency)
+        if changed:
+            for connection in list(lane.connections):
+                connection.close(graceful=True)
+        moved += await reroute(journey, lane, world.router)
+        if changed and lane.queued_since:
+            world.resolver.flush()
+            journey.lanes.retry_now(lane)
+    return moved
+
+
+async def reroute(journey: Journey, lane: Lane, router: Router) -> int:
+    """Move what waits in one lane to where it belongs now."""
+    groups = await journey.store.groups(lane.id)
+    if not groups:
+        return 0
+    journey.lanes.drop_items(lane)
+    moved = 0
+    for domain, _count in groups:
+        moved += await _reroute_domain(journey, lane, router, domain)
+    if moved:
+        journey.say("queue.rerouted", connector=lane.key.connector, recipients=moved)
+    lane.more = True
+    journey.lanes.pump(lane)
+    return moved
+
+
+async def _reroute_domain(journey: Journey, lane: Lane, router: Router, domain: str) -> int:
+    if not router.depends_on_address(domain):
+        key = router.route(f"x@{domain}").destination
+        if key.id == lane.id:
+            return 0
+        return await _move(journey, lane, key, domain, "")
+    moved = 0
+    after = ""
+    while True:
+        rows = await journey.store.queued_addresses(lane.id, domain, after, PAGE)
+        if not rows:
+            return moved
+        for address, _count in rows:
+            after = address
+            key = router.route(address).destination
+            if key.id != lane.id:
+                moved += await _move(journey, lane, key, domain, address)
+
+
+async def _move(journey: Journey, lane: Lane, key: DestinationKey, domain: str, address: str) -> int:
+    target = journey.lanes.get(key)
+    if not target.queued_since:
+        target.queued_since = journey.now()
+        journey.changed(target)
+    move = Move(journey.world.new_id(), lane.id, target.id, domain, address)
+    count: int = await journey.store.move(move)
+    if count:
+        journey.lanes.arrived(target)
+    return count
