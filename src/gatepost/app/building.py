@@ -50,7 +50,9 @@ def make_log(settings: Settings) -> Log:
         return Log(sys.stderr.fileno(), settings.log.level)
     path = Path(settings.log.file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Log(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), settings.log.level)
+    return Log(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), settings.log.level
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -232,7 +234,9 @@ class Reception:
 
     async def check_login(self, user: str, password: str) -> bool:
         """Check a login against the sources, in a thread: a password hash takes a tenth of a second."""
-        known = dict(login for source in self.world.objects.sources if source.enabled for login in source.logins)
+        known = dict(
+            login for source in self.world.objects.sources if source.enabled for login in source.logins
+        )
         hashed = known.get(user) or DUMMY_HASH
         good = await asyncio.to_thread(verify, hashed, password)
         return good and user in known

@@ -11,6 +11,7 @@ from gatepost.config.objects import to_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
 from gatepost.flow.journey import Journey
+from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.mail import Item, QueuedRecipient
@@ -25,7 +26,7 @@ from gatepost.storage.interface import (
 )
 from gatepost.telemetry.metrics import Metrics
 
-TOKEN = "token"
+TOKEN_KIND = "token"  # noqa: S105 - the kind of an object
 CANCELLED = Verdict(
     FailureClass.POLICY_REJECT,
     "cancelled",
@@ -117,7 +118,9 @@ class Control:
         if lane is None:
             return False
         self._journey.lanes.suspend(lane, who, reason, until)
-        self._world.say("destination.suspended", level="warning", connector=lane.key.connector, by=who, reason=reason)
+        self._world.say(
+            "destination.suspended", level="warning", connector=lane.key.connector, by=who, reason=reason
+        )
         return True
 
     def resume(self, destination_id: int, who: str) -> bool:
@@ -151,8 +154,13 @@ class Control:
         )  # fmt: skip
         self._journey.lanes.forget(lane, message_id)
         if ndr:
-            final = [
-                (r, *self._journey.own_failure(lane, item, r, CANCELLED, Phase.ROUTE, Reason.CANCELLED, "returned"))
+            final: list[Final] = [
+                (
+                    r,
+                    *self._journey.own_failure(
+                        lane, item, r, CANCELLED, Phase.ROUTE, Reason.CANCELLED, "returned"
+                    ),
+                )
                 for r in chosen
             ]
             await self._returns.ended_now(lane, item, final)
@@ -185,13 +193,13 @@ class Control:
     async def tokens(self) -> Mapping[str, Mapping[str, object]]:
         """Return the API tokens by name."""
         stored = await self.store.objects()
-        return dict(stored.kinds.get(TOKEN, {}))
+        return dict(stored.kinds.get(TOKEN_KIND, {}))
 
     async def put_token(self, name: str, data: Mapping[str, object] | None, who: str) -> None:
         """Keep a token, or delete it."""
         stored = await self.store.objects()
         what = f"{'add' if data is not None else 'remove'} token {name}"
-        put = StoredObject(TOKEN, name, data)
+        put = StoredObject(TOKEN_KIND, name, data)
         await self.store.save_objects(ObjectsChange(stored.revision, self.now(), who, what, (put,)))
         await self._apply()
 

@@ -83,7 +83,9 @@ class Gateway:
             if not summary.messages and state.state != "suspended":
                 continue
             lane = self.journey.lanes.get(DestinationKey(state.kind, state.connector, state.next_hop))
-            lane.state = "retry" if state.state == "retry" else "suspended" if state.state == "suspended" else "ready"
+            lane.state = (
+                "retry" if state.state == "retry" else "suspended" if state.state == "suspended" else "ready"
+            )
             lane.attempts = state.attempts
             lane.next_attempt_at = state.next_attempt_at
             lane.last_error = state.last_error

@@ -24,23 +24,28 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
     try:
         settings = load(config_path, environ)
     except BadSettings as problem:
-        print(problem, file=sys.stderr)
+        complain(str(problem))
         return 2
     os.umask(0o077)
     try:
         Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as problem:
-        print(f"data_dir {settings.data_dir} cannot be made: {problem.strerror}.", file=sys.stderr)
+        complain(f"data_dir {settings.data_dir} cannot be made: {problem.strerror}.")
         return 2
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         return asyncio.run(_serve(settings, config_path, environ))
     except (StoreLocked, StoreUnusable) as problem:
-        print(problem, file=sys.stderr)
+        complain(str(problem))
         return 2
     except OSError as problem:
-        print(f"The gateway cannot start: {problem}.", file=sys.stderr)
+        complain(f"The gateway cannot start: {problem}.")
         return 2
+
+
+def complain(text: str) -> None:
+    """Say on standard error why the gateway does not run."""
+    sys.stderr.write(text + "\n")
 
 
 async def _serve(settings: Settings, config_path: str | None, environ: Mapping[str, str]) -> int:

@@ -96,7 +96,7 @@ class MailboxCarrier:
         """Yield a content that is on disk, in the thread, piece by piece."""
         pieces = self._open_body(item)
         while True:
-            piece = asyncio.run_coroutine_threadsafe(anext(pieces, b""), loop).result()  # type: ignore[arg-type]
+            piece = asyncio.run_coroutine_threadsafe(anext(pieces, b""), loop).result()
             if not piece:
                 return
             yield piece

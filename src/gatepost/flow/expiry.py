@@ -9,8 +9,8 @@ from typing import Protocol
 
 from gatepost.diagnose.classify import expired_verdict
 from gatepost.flow.journey import Journey
-from gatepost.model.attempt import Attempt, Failure
-from gatepost.model.failure import Phase, Reason, Verdict
+from gatepost.flow.records import Final
+from gatepost.model.failure import Phase, Reason
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.queue import schedule
 from gatepost.queue.lane import Lane
@@ -25,7 +25,7 @@ class Sender(Protocol):
         self,
         lane: Lane,
         item: Item,
-        final: list[tuple[QueuedRecipient, Failure, Verdict, Attempt]],
+        final: list[Final],
     ) -> None:
         """Return a message to its sender."""
         ...
@@ -110,9 +110,7 @@ class Expiry:
         if wants_try:
             journey.lanes.retry_now(lane)
 
-    def _final(
-        self, lane: Lane, item: Item, recipient: QueuedRecipient
-    ) -> tuple[QueuedRecipient, Failure, Verdict, Attempt]:
+    def _final(self, lane: Lane, item: Item, recipient: QueuedRecipient) -> Final:
         last = lane.last_error
         phase = Phase(last.phase) if last else Phase.ROUTE
         verdict = expired_verdict(last)

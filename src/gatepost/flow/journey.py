@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from gatepost.deliver.connection import open_connection
 from gatepost.deliver.local import MailboxCarrier
@@ -16,12 +17,12 @@ from gatepost.deliver.options import DeliveryOptions, Result
 from gatepost.deliver.session import Connection
 from gatepost.deliver.targets import OwnEndpoints, PlanFailure, Target, plan
 from gatepost.diagnose.classify import classify
-from gatepost.flow.records import attempt_of_failure, attempt_of_success, error_of
+from gatepost.flow.records import Final, attempt_of_failure, attempt_of_success, error_of
 from gatepost.flow.world import World
 from gatepost.model.attempt import Attempt, Failure, SessionFacts
 from gatepost.model.failure import Concern, Phase, Reason, Verdict
 from gatepost.model.ids import to_text
-from gatepost.model.mail import Item, NewMessage, QueuedRecipient, Settlement
+from gatepost.model.mail import Item, NewMessage, QueuedRecipient, Recipient, Settlement
 from gatepost.model.objects import Connector
 from gatepost.model.route import DestinationKey
 from gatepost.queue import schedule
@@ -50,7 +51,7 @@ class Journey:
         self.lanes = Lanes(self, self._make_lane)
         self.hosts: dict[tuple[int, str, int], HostState] = {}
         self.flying: set[tuple[int, int]] = set()
-        self.ended: Callable[[Lane, Item, list[tuple[QueuedRecipient, Failure, Verdict, Attempt]]], None]
+        self.ended: Callable[[Lane, Item, list[Final]], None]
         self.relayed: Callable[[Lane, Item, list[QueuedRecipient]], None]
 
     # ---------------------------------------------------------------- accept
@@ -62,7 +63,7 @@ class Journey:
         if claimed != message.claimed:
             message = message._replace(claimed=claimed)
         new = [lane for lane in lanes if not lane.queued_since]
-        states = ()
+        states: tuple[DestinationState, ...] = ()
         if new:
             for lane in new:
                 lane.queued_since = message.accepted_at
@@ -93,13 +94,13 @@ class Journey:
         if len(message.recipients) == 1:
             self._enqueue(message, message.recipients[0].destination_id, message.recipients)
             return
-        by_destination: dict[int, list[object]] = {}
+        by_destination: dict[int, list[Recipient]] = {}
         for recipient in message.recipients:
             by_destination.setdefault(recipient.destination_id, []).append(recipient)
         for destination_id, recipients in by_destination.items():
             self._enqueue(message, destination_id, tuple(recipients))
 
-    def _enqueue(self, message: NewMessage, destination_id: int, recipients: tuple) -> None:  # type: ignore[type-arg]
+    def _enqueue(self, message: NewMessage, destination_id: int, recipients: tuple[Recipient, ...]) -> None:
         lane = self.lanes.by_id[destination_id]
         if not message.claimed:
             self.lanes.arrived(lane)
@@ -192,7 +193,7 @@ class Journey:
     async def connect(self, lane: Lane) -> Carrier | None:
         """Open a connection to a destination: every host in order, every address, until one takes us."""
         if lane.key.kind == "mailbox" and self.world.maildir is not None:
-            return self._mailbox(lane)
+            return self._mailbox(lane, self.world.maildir)
         if lane.key.kind == "none":
             self._destination_failed(lane, [self._judge(lane, self.no_route(lane))])
             return None
@@ -202,7 +203,13 @@ class Journey:
         failures: list[tuple[Failure, Attempt, Verdict]] = []
         for target in self._order(lane, targets):
             session = SessionFacts(
-                self.world.new_id(), lane.id, self.now(), target.server, target.address, target.port, dns=target.dns
+                self.world.new_id(),
+                lane.id,
+                self.now(),
+                target.server,
+                target.address,
+                target.port,
+                dns=target.dns,
             )
             opened = await open_connection(target, self.options(lane), session)
             if isinstance(opened, Connection):
@@ -234,15 +241,17 @@ class Journey:
         now = self.world.monotonic()
         return sorted(
             targets,
-            key=lambda t: now - self._host(lane, t).failed_at < HOST_PENALTY_SECONDS and lane.state == "ready",
+            key=lambda t: (
+                now - self._host(lane, t).failed_at < HOST_PENALTY_SECONDS and lane.state == "ready"
+            ),
         )
 
     def _host(self, lane: Lane, target: Target) -> HostState:
         return self.hosts.setdefault((lane.id, target.address, target.port), HostState())
 
-    def _mailbox(self, lane: Lane) -> Carrier:
+    def _mailbox(self, lane: Lane, root: Path) -> Carrier:
         session = SessionFacts(self.world.new_id(), lane.id, self.now(), server=self.world.settings.hostname)
-        carrier = MailboxCarrier(self.world.maildir, self.world.open_body, session)
+        carrier = MailboxCarrier(root, self.world.open_body, session)
         return self._run(lane, carrier)
 
     def options(self, lane: Lane) -> DeliveryOptions:
@@ -282,7 +291,12 @@ class Journey:
         verdict = classify(failure, connector=lane.connector, kind=lane.key.kind)
         outcome = "failed" if verdict.permanent else "deferred"
         attempt = attempt_of_failure(
-            failure.session.id, self.now(), failure, verdict, outcome=outcome, gateway=self.world.settings.hostname
+            failure.session.id,
+            self.now(),
+            failure,
+            verdict,
+            outcome=outcome,
+            gateway=self.world.settings.hostname,
         )
         return failure, attempt, verdict
 
@@ -318,14 +332,18 @@ class Journey:
         judged = self._judge(lane, failure)
         verdict = judged[2]
         lane.last_attempt_at = self.now()
-        lane.last_error = error_of(failure, verdict, self.now(), self.world.settings.hostname, failure.session.id)
-        if self.lanes.broke(lane) and lane.state == "ready" or lane.state == "retry":
+        lane.last_error = error_of(
+            failure, verdict, self.now(), self.world.settings.hostname, failure.session.id
+        )
+        if (self.lanes.broke(lane) and lane.state == "ready") or lane.state == "retry":
             self._say_failure("destination.failed", lane, failure, verdict)
             self.lanes.failed(lane)
         else:
             self.changed(lane)
 
-    def _say_failure(self, event: str, lane: Lane, failure: Failure, verdict: Verdict, **more: object) -> None:
+    def _say_failure(
+        self, event: str, lane: Lane, failure: Failure, verdict: Verdict, **more: object
+    ) -> None:
         self.world.metrics.deferred(lane.key.connector, verdict.flow_code, str(failure.phase))
         self.say(
             event,
@@ -352,19 +370,19 @@ class Journey:
         if len(results) == 1 and results[0].outcome == "delivered":
             lane.under_way -= 1
             lane.breaks = 0
-            self._delivered(lane, item, item.recipients[0], results[0], session, item.last)
+            self._delivered(lane, item, item.recipients[0], results[0], session, last=item.last)
             return
         if any(r.outcome == "untouched" for r in results):
             self._untouched(lane, item)
             return
         lane.under_way -= 1
         by_n = {r.n: r for r in item.recipients}
-        final: list[tuple[QueuedRecipient, Failure, Verdict, Attempt]] = []
+        final: list[Final] = []
         for result in results:
             recipient = by_n[result.n]
             if result.outcome == "delivered":
                 lane.breaks = 0
-                self._delivered(lane, item, recipient, result, session, False)
+                self._delivered(lane, item, recipient, result, session, last=False)
             else:
                 self._refused(lane, item, recipient, result, final)
         if final:
@@ -386,6 +404,7 @@ class Journey:
         recipient: QueuedRecipient,
         result: Result,
         session: SessionFacts,
+        *,
         last: bool,
     ) -> None:
         now = self.now()
@@ -419,7 +438,7 @@ class Journey:
         item: Item,
         recipient: QueuedRecipient,
         result: Result,
-        final: list[tuple[QueuedRecipient, Failure, Verdict, Attempt]],
+        final: list[Final],
     ) -> None:
         failure = result.failure
         assert failure is not None
@@ -457,9 +476,9 @@ class Journey:
         not_before = 0 if concerns_destination else now + wait
         settlement = Settlement(item.message_id, recipient.n, lane.id, "deferred", attempt, not_before)
         self.store.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
-        if concerns_destination and lane.state == "ready":
-            self.lanes.failed(lane)
-        elif concerns_destination and lane.state == "retry" and lane.probing:
+        if (concerns_destination and lane.state == "ready") or (
+            concerns_destination and lane.state == "retry" and lane.probing
+        ):
             self.lanes.failed(lane)
         else:
             self._probed_alive(lane, failure)
@@ -480,7 +499,7 @@ class Journey:
             if not items:
                 break
             for item in items:
-                final = []
+                final: list[Final] = []
                 for recipient in item.recipients:
                     own = attempt_of_failure(
                         self.world.new_id(),

@@ -1,6 +1,6 @@
 """Back-pressure: when to answer `452 4.3.1`, with hysteresis, and why.
 
-Rule 1: a resource that crossed its limit refuses mail until it is back by a margin (disk 2 points, queue and memory 10 %).
+Rule 1: a resource that crossed its limit refuses mail until it is back by a margin (disk 40 %, others 10 %).
 Rule 2: only acceptance stops; delivery and administration go on, and make room.
 """
 

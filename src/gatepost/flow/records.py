@@ -3,9 +3,13 @@
 from gatepost.model.attempt import Attempt, Failure, Reply, SessionFacts, last_error
 from gatepost.model.failure import LastError, Verdict
 from gatepost.model.ids import to_text
+from gatepost.model.mail import QueuedRecipient
+
+# a recipient that ends, with what ended it (nothing where the report tells of no failure)
+Final = tuple[QueuedRecipient, Failure | None, Verdict | None, Attempt | None]
 
 
-def attempt_of_failure(
+def attempt_of_failure(  # noqa: PLR0913 - the columns of a record
     number: int,
     at: int,
     failure: Failure,
@@ -69,8 +73,6 @@ def attempt_of_success(
     )
 
 
-def error_of(
-    failure: Failure, verdict: Verdict, at: int, gateway: str, number: int
-) -> LastError:
+def error_of(failure: Failure, verdict: Verdict, at: int, gateway: str, number: int) -> LastError:
     """Return the error as the surfaces show it."""
     return last_error(failure, verdict, at, gateway, to_text(number))

@@ -1,7 +1,7 @@
 """Tell the sender: NDRs, delay notices, and that a delay is over.
 
-Guarantee: an NDR is accepted in the same transaction that ends the recipients it speaks of, and only if that ended them:
-so exactly one, whatever crashes when. Nothing is ever sent in answer to the null sender or to a report.
+Guarantee: an NDR is accepted in the same transaction that ends the recipients it speaks of, and only if it
+ended them: so exactly one, whatever crashes when. Nothing is ever sent in answer to the null sender or to a report.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from gatepost.bounce.report import (
     report_flags,
 )
 from gatepost.flow.journey import Journey
-from gatepost.flow.records import error_of
+from gatepost.flow.records import Final, error_of
 from gatepost.flow.words import explanation, parse_reply, timeline
-from gatepost.model.attempt import Attempt, Failure
+from gatepost.model.attempt import Attempt
 from gatepost.model.failure import Reason, Verdict
 from gatepost.model.ids import from_text, to_text
 from gatepost.model.mail import (
@@ -36,7 +36,6 @@ from gatepost.queue.lane import Lane
 from gatepost.smtp.body import stuff
 from gatepost.storage.interface import AttemptView, Change, Event, RowUpdate
 
-Final = tuple[QueuedRecipient, Failure | None, Verdict | None, Attempt | None]
 HEADER_LIMIT = 64 << 10
 AT_ONCE = 8
 
@@ -89,11 +88,14 @@ class Returns:
     ) -> "asyncio.Future[None]":
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         settles = tuple(
-            Settlement(item.message_id, r.n, lane.id, outcome, attempt, 0, False) for r, _v, attempt in ended
+            Settlement(item.message_id, r.n, lane.id, outcome, attempt) for r, _v, attempt in ended
         )
         events = (Event(item.message_id, self.world.new_id(), "cancelled", {"by": who}),) if who else ()
         change = Change(
-            settles=settles, accepts=(report,) if report else (), events=events, only_if_settled=report is not None
+            settles=settles,
+            accepts=(report,) if report else (),
+            events=events,
+            only_if_settled=report is not None,
         )
 
         def durable(problem: BaseException | None) -> None:
@@ -137,7 +139,12 @@ class Returns:
         """Tell the sender once that a message waits, and until when it will be tried."""
         told = [r for r in item.recipients if may_report(item.sender, item.flags, r.notify, "delay")]
         events = tuple(
-            Event(item.message_id, self.world.new_id(), "delayed", {"n": r.n, "told": r in told, "destination_id": lane.id})
+            Event(
+                item.message_id,
+                self.world.new_id(),
+                "delayed",
+                {"n": r.n, "told": r in told, "destination_id": lane.id},
+            )
             for r in item.recipients
         )
         report = None
@@ -145,9 +152,14 @@ class Returns:
             until = item.accepted_at + lane.policy.expiry * 1000
             facts = await self._facts(lane, item, [(r, None, None, None) for r in told], until)
             report = await self._message(item, facts, build_delay)
-        change = Change(accepts=(report,) if report else (), events=events, updates=tuple(
-            RowUpdate(lane.id, item.message_id, r.n, noticed_at=self.journey.now()) for r in item.recipients
-        ))
+        change = Change(
+            accepts=(report,) if report else (),
+            events=events,
+            updates=tuple(
+                RowUpdate(lane.id, item.message_id, r.n, noticed_at=self.journey.now())
+                for r in item.recipients
+            ),
+        )
 
         def durable(problem: BaseException | None) -> None:
             if problem is None and report is not None:
@@ -168,7 +180,9 @@ class Returns:
         if late and over and self.world.settings.delivery.resolved_notice:
             self.world.start(self._tell(lane, item, over, build_over))
 
-    async def _tell(self, lane: Lane, item: Item, recipients: list[QueuedRecipient], build: Callable[[ReportFacts], bytes]) -> None:
+    async def _tell(
+        self, lane: Lane, item: Item, recipients: list[QueuedRecipient], build: Callable[[ReportFacts], bytes]
+    ) -> None:
         async with self._turn:
             facts = await self._facts(lane, item, [(r, None, None, None) for r in recipients])
             report = await self._message(item, facts, build)
@@ -231,7 +245,9 @@ class Returns:
         own = [a for a in attempts if a.recipient in (0, recipient.n) and a.outcome != "returned"]
         real = [a for a in own if a.reply]
         error = lane.last_error
-        failure_class = verdict.failure_class if verdict else (error.failure_class if error else "queued_retry")
+        failure_class = (
+            verdict.failure_class if verdict else (error.failure_class if error else "queued_retry")
+        )
         expired = verdict is not None and failure is not None and failure.reason is Reason.EXPIRED
         if expired and error is not None:
             failure_class = error.failure_class
@@ -239,7 +255,9 @@ class Returns:
         if reply is None and real:
             reply = parse_reply(real[-1].reply)
         if failure is not None and verdict is not None and not expired:
-            error = error_of(failure, verdict, self.journey.now(), self.world.settings.hostname, item.message_id)
+            error = error_of(
+                failure, verdict, self.journey.now(), self.world.settings.hostname, item.message_id
+            )
         return ReportRecipient(
             address=recipient.address,
             explanation=explanation(

@@ -347,10 +347,13 @@ class Lanes:
                 connection.close(graceful=True)
         loop = asyncio.get_running_loop()
         end = loop.time() + grace
-        while loop.time() < end and any(x.under_way or x.connections for x in self.by_id.values()):
+        while loop.time() < end and self._at_work():  # noqa: ASYNC110 - bounded, at the end of the process
             await asyncio.sleep(0.02)
         for lane in self.by_id.values():
             for connection in list(lane.connections):
                 connection.close(graceful=False)
         for task in list(self._tasks):
             task.cancel()
+
+    def _at_work(self) -> bool:
+        return any(lane.under_way or lane.connections for lane in self.by_id.values())
