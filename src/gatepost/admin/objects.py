@@ -1,6 +1,6 @@
 """Connectors, accepted domains, sources: shown, changed one by one or all at once, with history (R15, R17).
 
-Rule: every change goes one way: difference, then save; a dry run takes the same way and stops before the save.
+Rule: every change goes one way: difference, then save; a dry run takes it too and stops before the save.
 """
 
 from collections.abc import Mapping, Sequence

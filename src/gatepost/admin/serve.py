@@ -1,6 +1,6 @@
 """Run the API inside the gateway's loop, on sockets that are bound already.
 
-Rule: who opens the control socket is the administrator (the file's mode says who may); over TCP a token says so.
+Rule: who opens the control socket is the administrator (its mode says who may); over TCP a token says so.
 Rule: signals stay with the gateway: the web server neither catches them nor ends the process.
 """
 

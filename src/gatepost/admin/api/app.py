@@ -19,7 +19,7 @@ from gatepost.telemetry.metrics import CONTENT_TYPE
 TRUSTED = "gatepost.trusted"
 ADMINISTRATOR = Caller("administrator", "admin")
 PROBLEM = "application/problem+json"
-TYPES = "https://gatepost.example/problems/"
+TYPES = "urn:gatepost:problem:"
 MAX_BODY = 16 << 20
 
 
@@ -75,7 +75,7 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for part in (queue, messages, objects, system):
+    for part in (queue, messages, system, objects):
         app.include_router(part.router, prefix="/api/v1")
     _monitoring(app)
     _documented(app)

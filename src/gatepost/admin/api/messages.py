@@ -8,31 +8,25 @@ from pydantic import BaseModel, Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
 from gatepost.admin.messages import MessageQuery, number_of, past
+from gatepost.model.ids import to_text
 from gatepost.storage.interface import TraceFilter
 
 router = APIRouter(tags=["messages"])
 Json = dict[str, Any]
-Text = Annotated[str, Query(max_length=1000)]
-Maybe = Annotated[str | None, Query(max_length=1000)]
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-class Cancel(BaseModel):
-    """Which messages to end: by id, by filter, or all."""
+class Which(BaseModel):
+    """Which queued messages; what is not given matches all."""
 
-    ids: list[str] = Field(default_factory=list, max_length=10_000)
     connector: str = Field("", max_length=200)
     destination: str = Field("", max_length=1000)
     sender: str | None = Field(None, max_length=1000, description="An empty text means the null sender.")
     recipient: str = Field("", max_length=1000, description="An address, or @domain.")
-    code: str = Field("", max_length=20)
-    state: str = Field("", max_length=20)
+    code: str = Field("", max_length=20, description="The code of the last error, 4.4.316.")
+    state: str = Field("", max_length=20, description="ready, active, retry, suspended or deferred.")
     older_than: str = Field("", max_length=20, description="A duration: 4h.")
-    all: bool = Field(default=False, description="Needed where nothing is named, so that all are meant.")
-    ndr: bool = Field(default=True, description="Whether the senders get a report.")
-    dry_run: bool = False
 
-    def query(self) -> MessageQuery:
+    def query(self, ids: list[str] | None = None) -> MessageQuery:
         """Return the query of the use cases."""
         return MessageQuery(
             self.connector,
@@ -42,34 +36,52 @@ class Cancel(BaseModel):
             self.code,
             self.state,
             self.older_than,
-            tuple(self.ids),
+            tuple(ids or ()),
         )
 
 
+class Page(Which):
+    """Which queued messages, and which page of them."""
+
+    limit: int = Field(100, ge=1, le=1000)
+    after: str = Field("", max_length=50, description="`next` of the page before.")
+
+
+class Cancel(Which):
+    """Which messages to end: by id, by filter, or all."""
+
+    ids: list[str] = Field(default_factory=list, max_length=10_000)
+    all: bool = Field(default=False, description="Needed where nothing is named, so that all are meant.")
+    ndr: bool = Field(default=True, description="Whether the senders get a report.")
+    dry_run: bool = False
+
+
+class Trace(BaseModel):
+    """Which messages of the past and present."""
+
+    sender: str | None = Field(None, max_length=1000, description="An empty text means the null sender.")
+    recipient: str = Field("", max_length=1000)
+    header_id: str = Field("", max_length=1000, description="The Message-ID.")
+    source: str = Field("", max_length=200)
+    destination: str = Field("", max_length=1000)
+    state: str = Field("", max_length=20, description="queued, delivered, returned, cancelled or failed.")
+    since: str = Field("", max_length=40, description="A duration ago (4h) or a time.")
+    until: str = Field("", max_length=40, description="A duration ago (4h) or a time.")
+    limit: int = Field(100, ge=1, le=1000)
+    before: str = Field("", max_length=13, description="`next` of the page before.")
+
+
 @router.get("/messages")
-async def listed(
-    service: Use,
-    _caller: Reader,
-    connector: Text = "",
-    destination: Text = "",
-    sender: Maybe = None,
-    recipient: Text = "",
-    code: Text = "",
-    state: Text = "",
-    older_than: Text = "",
-    limit: Limit = 100,
-    after: Text = "",
-) -> Json:
+async def listed(service: Use, _caller: Reader, page: Annotated[Page, Query()]) -> Json:
     """Return queued messages, oldest first at each destination; `next` leads to the next page."""
-    query = MessageQuery(connector, destination, sender, recipient, code, state, older_than)
-    return await service.messages.listed(query, limit, after)
+    return await service.messages.listed(page.query(), page.limit, page.after)
 
 
 @router.post("/messages/cancel")
 async def cancel(service: Use, caller: Operator, which: Cancel) -> Json:
     """End messages for good."""
     return await service.messages.cancel(
-        which.query(), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
+        which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
     )
 
 
@@ -83,37 +95,25 @@ async def show(service: Use, _caller: Reader, message_id: str) -> Json:
 async def content(service: Use, _caller: Operator, message_id: str) -> StreamingResponse:
     """Return the content of a queued message as an .eml file."""
     pieces = await service.messages.content(message_id)
-    name = f'attachment; filename="{number_of(message_id)}.eml"'
+    name = f'attachment; filename="{to_text(number_of(message_id))}.eml"'
     headers = {"Content-Disposition": name, "Content-Security-Policy": "sandbox"}
     return StreamingResponse(pieces, media_type="message/rfc822", headers=headers)
 
 
 @router.get("/trace")
-async def trace(
-    service: Use,
-    _caller: Reader,
-    sender: Maybe = None,
-    recipient: Text = "",
-    header_id: Text = "",
-    source: Text = "",
-    destination: Text = "",
-    state: Text = "",
-    since: Text = "",
-    until: Text = "",
-    limit: Limit = 100,
-    before: Text = "",
-) -> Json:
+async def trace(service: Use, _caller: Reader, which: Annotated[Trace, Query()]) -> Json:
     """Return messages of the past and present, newest first; `next` leads to the next page (`before`)."""
     now = service.gateway.now()
-    which = TraceFilter(
-        since=past(since, now),
-        until=past(until, now),
-        sender=sender,
-        recipient=recipient,
-        header_id=header_id,
-        source=source,
-        destination_id=await service.messages.destination_id(destination) if destination else 0,
-        state=state,
-        before=number_of(before) if before else 0,
+    destination_id = await service.messages.destination_id(which.destination) if which.destination else 0
+    wanted = TraceFilter(
+        since=past(which.since, now),
+        until=past(which.until, now),
+        sender=which.sender,
+        recipient=which.recipient,
+        header_id=which.header_id,
+        source=which.source,
+        destination_id=destination_id,
+        state=which.state,
+        before=number_of(which.before) if which.before else 0,
     )
-    return await service.messages.trace(which, limit)
+    return await service.messages.trace(wanted, which.limit)
