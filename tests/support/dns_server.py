@@ -188,7 +188,12 @@ class DnsServer:
             reply.answer.append(_rrset(name, self._ttl(rule), kind, texts))
         else:
             self._say_no(reply)
-        return reply.to_wire()
+        wire = reply.to_wire(max_size=65535)
+        if transport == "udp" and len(wire) > 1232:
+            reply.answer.clear()
+            reply.flags |= dns.flags.TC
+            return reply.to_wire()
+        return wire
 
     def _ttl(self, rule: Mapping[str, Any]) -> int:
         return int(rule.get("ttl", self.ttl))

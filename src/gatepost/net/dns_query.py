@@ -186,6 +186,8 @@ async def _one(server: Server, name: str, kind: str, limit: float, tried: Eviden
         return Failed(Reason.TIMEOUT, f"no answer within {limit:.3g} seconds", again=True)
     except OSError as error:
         return Failed(Reason.UNREACHABLE, network_failure(error)[1], again=True)
+    except EOFError:
+        return Failed(Reason.BAD_ANSWER, "the server closed the TCP connection before its answer", again=True)
     except Exception as error:  # a parser may fail in any way over what a stranger sent
         return Failed(Reason.BAD_ANSWER, clean(f"the answer cannot be read: {error!r}", 256))
 
