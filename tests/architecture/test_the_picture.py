@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "gatepost"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
-LONGEST_FILE = 550
+LONGEST_FILE = 800
 P90_FILE = 400
 LONGEST_FUNCTION = 90
 P90_FUNCTION = 42

@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.peers import answers, free_port, wait_until
+from tests.support.peers import ROOT, answers, free_port, wait_until
+
+# The command `gatepost` of the environment that runs the tests, wherever that is.
+GATEPOST = (sys.executable, "-c", "import sys; from gatepost.cli.main import main; sys.exit(main())")
 
 SOURCE = """
 [[source]]
@@ -67,7 +70,7 @@ class GatewayProcess:
         delivery: str = FAST,
         smtp: str = "",
         more: str = "",
-        dns: int | None = None,
+        dns: str = "",
         dns_timeout: str = "2s",
         hostname: str = "gw.test",
         environment: dict[str, str] | None = None,
@@ -81,9 +84,9 @@ class GatewayProcess:
         self.smtp_port = free_port()
         self.admin_port = free_port()
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEPOST_")}
-        self.environment |= {"LANG": "C.UTF-8", **(environment or {})}
+        self.environment |= {"LANG": "C.UTF-8", "PYTHONPATH": str(ROOT / "src"), **(environment or {})}
         # A port that is closed where a test has no DNS of its own: no test may ask the machine's resolver.
-        dns_port = dns or free_port()
+        resolver = dns or f"127.0.0.1:{free_port()}"
         self.config.write_text(
             SETTINGS.format(
                 hostname=hostname,
@@ -91,7 +94,7 @@ class GatewayProcess:
                 smtp_port=self.smtp_port,
                 smtp=smtp,
                 admin_port=self.admin_port,
-                dns=f'"127.0.0.1:{dns_port}"',
+                dns=f'"{resolver}"',
                 dns_timeout=dns_timeout,
                 delivery=delivery,
                 log=self.log_file,
@@ -105,7 +108,7 @@ class GatewayProcess:
     @property
     def command(self) -> list[str]:
         """Return the command line that serves."""
-        return [sys.executable, "-m", "gatepost.cli.main", "serve", "--config", str(self.config)]
+        return [*GATEPOST, "serve", "--config", str(self.config)]
 
     def start(self, *, wait: bool = True, wrapper: Sequence[str] = ()) -> Self:
         """Start the process and wait until it greets."""
@@ -155,7 +158,7 @@ class GatewayProcess:
     def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `gatepost ARGUMENTS` against this gateway."""
         return subprocess.run(  # noqa: PLW1510 - its exit code is the caller's to judge
-            [sys.executable, "-m", "gatepost.cli.main", "--config", str(self.config), *arguments],
+            [*GATEPOST, "--config", str(self.config), *arguments],
             capture_output=True,
             text=True,
             input=text,

@@ -135,4 +135,5 @@ class Gateway:
             client.sendmail(sender, [recipient], text)
 
 
-COMMAND = (sys.executable, "-m", "gatepost.cli.main")
+# The command line of this very installation, whatever is on the PATH.
+COMMAND = (sys.executable, "-c", "import sys; from gatepost.cli.main import main; sys.exit(main())")

@@ -1,9 +1,10 @@
 """Run the demo: start everything, keep mail coming, show what the gateway knows of it, judge at the end."""
 
+import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from smtplib import SMTPException
 from typing import Any
@@ -17,7 +18,7 @@ from gatepost.demo.summary import Summary
 PROMISED = ("4.4.312", "4.4.315", "4.4.316", "4.4.317", "4.4.318", "4.7.320")
 LETTER_SECONDS = 0.5
 LOOK_SECONDS = 2.0
-LOGIN = ("admin", "administrator")
+LOGIN_HOURS = "12h"
 
 
 class Postman(threading.Thread):
@@ -52,12 +53,16 @@ class Postman(threading.Thread):
         self.join(15)
 
 
-def main(for_seconds: int | None = None) -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run until Ctrl-C, or for so many seconds; then 0 only if every promised error code was seen."""
+    parser = argparse.ArgumentParser(prog="gatepost demo")
+    parser.add_argument("--for", dest="seconds", type=float)
+    parser.add_argument("--lang", default="en")
+    options = parser.parse_args(list(arguments))
     console = Console()
     try:
         with tempfile.TemporaryDirectory(prefix="gatepost-demo-") as name:
-            return _play(Path(name), console, for_seconds)
+            return _play(Path(name), console, options.seconds)
     except DemoTrouble as problem:
         console.print(str(problem), markup=False, style="red")
         return 1
@@ -65,7 +70,7 @@ def main(for_seconds: int | None = None) -> int:
         return 0
 
 
-def _play(folder: Path, console: Console, for_seconds: int | None) -> int:
+def _play(folder: Path, console: Console, for_seconds: float | None) -> int:
     with stage(folder) as scene, Gateway(folder, scene.dns_port) as gateway:
         objects = folder / "objects.toml"
         objects.write_text(scene.objects)
@@ -95,12 +100,12 @@ def _greet(console: Console, gateway: Gateway, folder: Path) -> None:
 
 
 def one_time_login(gateway: Gateway) -> str:
-    """Return a login for the admin centre that works once."""
-    made = gateway.json("user", "login-link", LOGIN[0])
-    return str(made["url"])
+    """Return a token for the admin centre and the API that ends with the demo, at the latest tomorrow."""
+    made = gateway.json("token", "create", "demo", "--scope", "admin", "--expires", LOGIN_HOURS)
+    return str(made["token"])
 
 
-def _rounds(for_seconds: int | None) -> Iterator[None]:
+def _rounds(for_seconds: float | None) -> Iterator[None]:
     """Yield at once, then every few seconds until the time is over."""
     end = None if for_seconds is None else time.monotonic() + for_seconds
     while True:
@@ -112,7 +117,7 @@ def _rounds(for_seconds: int | None) -> Iterator[None]:
 
 
 def _watch(
-    console: Console, gateway: Gateway, scene: Stage, postman: Postman, for_seconds: int | None
+    console: Console, gateway: Gateway, scene: Stage, postman: Postman, for_seconds: float | None
 ) -> set[str]:
     """Show the queue as it changes; returns every code that was seen in it."""
     seen: set[str] = set()
