@@ -75,6 +75,8 @@ def usage_sentence(problem: click.UsageError, say: Translator) -> str:
 def _what(problem: click.UsageError, say: Translator) -> str:
     if isinstance(problem, click.NoSuchOption):
         return say(tr("There is no option {name}.")).format(name=problem.option_name) + _near(problem, say)
+    if isinstance(problem, click.BadOptionUsage):
+        return say(tr("{name} needs a value, or takes none.")).format(name=problem.option_name)
     parameter = getattr(problem, "param", None)
     name = _name(parameter) if parameter is not None else ""
     if isinstance(problem, click.MissingParameter):
@@ -85,7 +87,7 @@ def _what(problem: click.UsageError, say: Translator) -> str:
             choices = ", ".join(str(choice) for choice in kind.choices)
             return say(tr("{name} must be one of {choices}.")).format(name=name, choices=choices)
         return say(tr("{name} is not right: {why}")).format(name=name, why=problem.message)
-    unknown = getattr(problem, "command_name", "") or _unknown_command(problem.message)
+    unknown = getattr(problem, "command_name", "")
     if unknown:
         return say(tr("There is no command {name}.")).format(name=unknown) + _near(problem, say)
     return problem.message
@@ -97,14 +99,9 @@ def _near(problem: click.UsageError, say: Translator) -> str:
     if not names and context is not None and isinstance(context.command, click.Group):
         import difflib  # noqa: PLC0415 - needed only where something is wrong already
 
-        unknown = getattr(problem, "command_name", "") or _unknown_command(problem.message)
+        unknown = getattr(problem, "command_name", "")
         names = difflib.get_close_matches(unknown, context.command.list_commands(context), 1)
     return " " + say(tr("Did you mean {names}?")).format(names=", ".join(names)) if names else ""
-
-
-def _unknown_command(message: str) -> str:
-    """Return the name in the message that click has for an unknown command."""
-    return message.split("'")[1] if message.startswith("No such command '") else ""
 
 
 def _name(parameter: click.Parameter) -> str:

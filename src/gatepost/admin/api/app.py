@@ -75,10 +75,10 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for part in (queue, messages, system, objects):
-        app.include_router(part.router, prefix="/api/v1")
     _monitoring(app)
     _documented(app)
+    for part in (queue, messages, system, objects):  # objects last: they take every path that is left
+        app.include_router(part.router, prefix="/api/v1")
     app.add_exception_handler(AdminError, _admin_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http_error)

@@ -1,0 +1,324 @@
+"""A gateway for tests of the administration: real objects and metrics, a store that is a few dictionaries."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from gatepost.admin.service import Service
+from gatepost.config.objects import from_tables
+from gatepost.model.failure import LastError
+from gatepost.model.ids import first_of, to_text
+from gatepost.model.objects import Objects
+from gatepost.model.route import Candidate, DestinationKey, Route
+from gatepost.storage.interface import (
+    AttemptView,
+    DestinationState,
+    DestinationSummary,
+    Event,
+    Health,
+    HistoryEntry,
+    MessageView,
+    QueuedMessage,
+    RecipientView,
+    RevisionConflict,
+)
+from gatepost.telemetry.metrics import Metrics
+
+NOW = 1_795_420_800_000  # 2026-11-23T08:00:00Z
+HOUR = 3_600_000
+OFFICE = DestinationKey("smart", "to-office", "")
+PARTNER = DestinationKey("mx", "to-partner", "fabrikam.example")
+REFUSED = LastError(
+    smtp=450,
+    code="4.4.316",
+    title="Connection refused",
+    phase="connect",
+    reason="refused",
+    failure_class="connection_refused",
+    flow_code="4.4.316",
+    message="Connection refused (ECONNREFUSED)",
+    server="mail.contoso.example",
+    address="192.0.2.7:25",
+    at=NOW - 60_000,
+    gateway="gw1.example",
+    session="01JAAAAAAAAAA",
+)
+FIRST = first_of(NOW - 2 * HOUR)
+SECOND = first_of(NOW - HOUR)
+DONE = first_of(NOW - 3 * HOUR)
+TABLES = {
+    "accepted_domain": [
+        {"name": "contoso.example", "type": "internal-relay", "recipients": ["ann@contoso.example"]}
+    ],
+    "connector": [
+        {"name": "to-office", "domains": ["contoso.example"], "smart_hosts": ["mail.contoso.example"]},
+        {"name": "to-partner", "to": "partner", "domains": ["fabrikam.example"], "use_mx": True},
+    ],
+    "source": [{"name": "cloud", "networks": ["192.0.2.0/24"], "may_relay": True}],
+}
+
+
+def recipient(n, address, key, **more):
+    values = {
+        "state": "queued",
+        "attempts": 0,
+        "not_before": 0,
+        "expires_at": 0,
+        "suspended": False,
+        "ended_at": 0,
+    } | more
+    return RecipientView(n, address, key.id, **values)
+
+
+def attempt(message_id, key, **more):
+    values = {
+        "id": first_of(NOW - 60_000),
+        "message_id": message_id,
+        "recipient": 1 if message_id else 0,
+        "destination_id": key.id,
+        "address": "",
+        "at": NOW - 60_000,
+        "outcome": "deferred",
+        "ended": "",
+        "phase": "connect",
+        "reason": "refused",
+        "failure_class": "connection_refused",
+        "sub": "",
+        "flow_code": "4.4.316",
+        "code": "4.4.316",
+        "smtp": 450,
+        "title": "Connection refused",
+        "message": "Connection refused (ECONNREFUSED)",
+        "reply": "",
+        "server": "mail.contoso.example",
+        "endpoint": "192.0.2.7:25",
+        "session_id": 0,
+        "milliseconds": 1.25,
+        "in_doubt": False,
+        "evidence": {},
+    } | more
+    return AttemptView(**values)
+
+
+class FakeStore:
+    def __init__(self):
+        self.states = {
+            OFFICE.id: DestinationState.of(OFFICE)._replace(
+                state="retry",
+                attempts=3,
+                next_attempt_at=NOW + 60_000,
+                last_error=REFUSED,
+                queued_since=NOW - 2 * HOUR,
+            ),
+            PARTNER.id: DestinationState.of(PARTNER),
+        }
+        self.queued = {
+            (OFFICE.id, FIRST): self._queued(
+                FIRST, OFFICE, "bob@contoso.example", "zoe@elsewhere.example", 2048
+            ),
+            (OFFICE.id, SECOND): self._queued(SECOND, OFFICE, "ann@contoso.example", "", 512),
+            (PARTNER.id, FIRST): self._queued(
+                FIRST, PARTNER, "cy@fabrikam.example", "zoe@elsewhere.example", 2048
+            ),
+        }
+        self.finished = {
+            DONE: MessageView(
+                DONE,
+                NOW - 3 * HOUR,
+                "zoe@elsewhere.example",
+                100,
+                0,
+                "",
+                "<done@elsewhere.example>",
+                "cloud",
+                "",
+                False,
+                (recipient(1, "ann@contoso.example", OFFICE, state="delivered", ended_at=NOW - 2 * HOUR),),
+            )
+        }
+        self.attempts_of = {FIRST: [attempt(0, OFFICE)], SECOND: [attempt(0, OFFICE)]}
+        self.bodies = {FIRST: [b"Subject: hi\r\n\r", b"\n..dots\r\n"]}
+        self.ok = True
+        self.audited = {"balanced": True, "queued": 3}
+
+    @staticmethod
+    def _queued(number, key, address, sender, size):
+        return QueuedMessage(
+            number,
+            key.id,
+            number >> 21,
+            sender,
+            size,
+            f"<{to_text(number)}@elsewhere.example>",
+            "cloud",
+            (recipient(1, address, key),),
+        )
+
+    def health(self):
+        return Health(self.ok, "" if self.ok else "disk I/O error", "sqlite", 0, 0, 1 << 30)
+
+    async def destinations(self, expiry_of):
+        rows = []
+        for state in self.states.values():
+            waiting = [m for (d, _), m in self.queued.items() if d == state.id]
+            oldest = min((m.accepted_at for m in waiting), default=0)
+            rows.append(
+                DestinationSummary(
+                    state,
+                    len(waiting),
+                    len(waiting),
+                    sum(m.size for m in waiting),
+                    oldest,
+                    oldest + expiry_of(state) if oldest else 0,
+                )
+            )
+        return rows
+
+    async def messages(self, which, limit, after=(0, 0)):
+        found = []
+        for key in sorted(self.queued):
+            message = self.queued[key]
+            addresses = [r.address for r in message.recipients]
+            if (
+                key > after
+                and which.destination_id in (0, key[0])
+                and which.message_id in (0, key[1])
+                and (which.sender is None or which.sender == message.sender)
+                and (not which.address or which.address in addresses)
+                and (not which.domain or any(a.endswith("@" + which.domain) for a in addresses))
+                and (not which.older_than or message.accepted_at < which.older_than)
+            ):
+                found.append(message)
+        return found[:limit]
+
+    async def message(self, message_id):
+        if message_id in self.finished:
+            return self.finished[message_id]
+        parts = [m for (_, number), m in self.queued.items() if number == message_id]
+        if not parts:
+            return None
+        first = parts[0]
+        return MessageView(
+            message_id,
+            first.accepted_at,
+            first.sender,
+            first.size,
+            0,
+            "",
+            first.header_id,
+            first.source,
+            '{"address": "192.0.2.99"}',
+            False,
+            tuple(r for part in parts for r in part.recipients),
+            (Event(message_id, message_id + 1, "delay notice", {"to": first.sender}),),
+        )
+
+    async def attempts(self, message_id):
+        return self.attempts_of.get(message_id, [])
+
+    async def events(self, message_id):
+        return []
+
+    async def open_body(self, message_id):
+        async def pieces():
+            for piece in self.bodies[message_id]:
+                yield piece
+
+        return pieces()
+
+    async def trace(self, which, limit):
+        self.traced = which
+        return list(self.finished.values())[:limit]
+
+    async def audit(self):
+        return self.audited
+
+    async def history(self, limit, before=0):
+        data = {"name": "to-office", "password": "sealed"}
+        return [HistoryEntry(2, NOW, "administrator", "set", "connector", "to-office", None, data)]
+
+
+class FakeGateway:
+    def __init__(self):
+        self.store = FakeStore()
+        self.metrics = Metrics()
+        self.objects: Objects = replace(from_tables(TABLES), revision=7)
+        self.settings = SimpleNamespace(hostname="gw1.example")
+        self.done = []
+        self.saved = []
+        self.kept_tokens = {}
+        self.why = ""
+        self.short = {}
+        self.beaten_by = 0
+        self.bad_settings = None
+
+    def now(self):
+        return NOW
+
+    def live(self):
+        return {}
+
+    def expiry_of(self, state):
+        return 24 * HOUR
+
+    def route(self, address):
+        domain = address.rpartition("@")[2]
+        won = Candidate("to-office", "contoso.example", True, "exact domain")
+        lost = Candidate("to-partner", "", False, "no pattern of it matches")
+        if domain == "contoso.example":
+            return Route(address, domain, OFFICE, "connector to-office: exact domain", (won, lost))
+        key = DestinationKey("none", "", domain)
+        return Route(address, domain, key, "no connector", (lost,))
+
+    def retry(self, destination_id):
+        self.done.append(("retry", destination_id))
+        return True
+
+    def suspend(self, destination_id, who, reason, until):
+        self.done.append(("suspend", destination_id, who, reason, until))
+        state = self.store.states[destination_id]
+        self.store.states[destination_id] = state._replace(state="suspended", suspended_reason=reason)
+        return True
+
+    def resume(self, destination_id, who):
+        self.done.append(("resume", destination_id, who))
+        return True
+
+    async def cancel(self, destination_id, message_id, recipients, who, *, ndr):
+        self.done.append(("cancel", destination_id, message_id, recipients, who, ndr))
+        del self.store.queued[destination_id, message_id]
+        return len(recipients)
+
+    async def save_objects(self, objects, changes, who):
+        if self.beaten_by:
+            raise RevisionConflict(objects.revision, self.beaten_by)
+        self.saved.append((changes, who))
+        self.objects = replace(objects, revision=objects.revision + 1)
+        return self.objects.revision
+
+    async def tokens(self):
+        return self.kept_tokens
+
+    async def put_token(self, name, data, who):
+        if data is None:
+            del self.kept_tokens[name]
+        else:
+            self.kept_tokens[name] = data
+
+    def hash_password(self, password):
+        return "$argon2id$" + password[::-1]
+
+    def pressure(self):
+        return self.short
+
+    def ready(self):
+        return self.why
+
+    async def reload(self):
+        if self.bad_settings is not None:
+            raise self.bad_settings
+        self.done.append(("reload",))
+
+
+def make():
+    gateway = FakeGateway()
+    return gateway, Service(gateway)
