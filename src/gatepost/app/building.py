@@ -110,7 +110,11 @@ async def make_world(settings: Settings, log: Log) -> World:
     queued = {"count": 0}
     pressure = Pressure(str(data_dir), limits, lambda: queued["count"])
     maildir = settings.mailboxes.maildir
-    resolver = Resolver([str(server) for server in settings.dns.servers], timeout=settings.dns.timeout)
+    resolver = Resolver(
+        [str(server) for server in settings.dns.servers],
+        timeout=settings.dns.timeout,
+        max_ttl=float(settings.dns.max_ttl),
+    )
     world = World(
         settings=settings,
         store=store,

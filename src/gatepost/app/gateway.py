@@ -158,6 +158,7 @@ class Gateway:
             await self._admin.stop()
         if hasattr(self, "world"):
             self.world.say("gateway.stopped")
+            await self.world.resolver.close()
             await self.world.store.close()
             self.world.journal.close()
         if self._log is not None:

@@ -68,7 +68,7 @@ _SESSION = {
 
 def classify(failure: Failure, *, connector: Connector | None, kind: str) -> Verdict:
     """Return what a failed attempt means; `kind` is that of the destination: smart, mx, mailbox or none."""
-    verdict = _everywhere(failure) or _by_phase(failure, connector, kind)
+    verdict = _everywhere(failure, kind) or _by_phase(failure, connector, kind)
     if failure.in_doubt:
         # RFC 5321 section 4.5.3.2.6: the receiver may have taken the message although its reply was lost
         doubt = "the message was sent completely and may have been delivered"
@@ -102,7 +102,7 @@ def _expired(failure_class: FailureClass, flow_code: str, title: str, message: s
     )
 
 
-def _everywhere(failure: Failure) -> Verdict | None:
+def _everywhere(failure: Failure, kind: str) -> Verdict | None:
     """Judge the reasons that mean the same in every phase."""
     reason = failure.reason
     if reason in _CERTIFICATE_SUBS:
@@ -115,6 +115,9 @@ def _everywhere(failure: Failure) -> Verdict | None:
         )
     if reason is Reason.CANCELLED:
         return _other(failure, _C.QUEUED_RETRY, 450, "4.4.0", "Delivery was put off")
+    if reason is Reason.LOOP and kind == "smart":
+        # A wrong setting of ours, to be mended while the mail waits: a smart host never ends anything at once.
+        return _other(failure, _C.MAIL_LOOP, 450, "4.4.6", "Mail loop detected")
     if reason is Reason.LOOP:
         # RFC 5321 section 6.3: a message that would come back to us is not tried again
         return _other(failure, _C.MAIL_LOOP, 554, "5.4.6", "Mail loop detected", permanent=True)

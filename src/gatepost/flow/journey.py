@@ -228,11 +228,16 @@ class Journey:
         own = OwnEndpoints(self.world.own_endpoints)
         planned = await plan(lane.key, lane.connector, self.world.resolver, own, random.shuffle)
         if not isinstance(planned, PlanFailure):
+            self._note_hosts(lane, [self._unplanned(lane, problem) for problem in planned.problems])
             return list(planned)
+        self._destination_failed(lane, [self._unplanned(lane, planned)])
+        return None
+
+    def _unplanned(self, lane: Lane, planned: PlanFailure) -> tuple[Failure, Attempt, Verdict]:
+        """Return the record of a host that has no address to try."""
         session = SessionFacts(self.world.new_id(), lane.id, self.now(), planned.server, dns=planned.dns)
         failure = Failure(planned.phase, planned.reason, planned.detail, session)
-        self._destination_failed(lane, [self._judge(lane, failure)])
-        return None
+        return self._judge(lane, failure)
 
     def _order(self, lane: Lane, targets: list[Target]) -> list[Target]:
         """Return targets with those that failed a moment ago last: they are tried when nothing else works."""
