@@ -155,8 +155,14 @@ def test_no_connector_waits_and_a_loop_ends():
     """RFC 5321 section 6.3."""
     none = judge("route", "no_connector", connector=None, kind="none")
     assert (none.failure_class, none.permanent) == (C.ROUTING_ERROR, False)
-    loop = judge("route", "loop")
+    loop = judge("route", "loop", kind="mx")
     assert (loop.failure_class, loop.smtp, loop.code, loop.permanent) == (C.MAIL_LOOP, 554, "5.4.6", True)
+
+
+def test_a_smart_host_that_is_ourselves_ends_nothing_at_once():
+    """A connector's wrong setting is mended while the mail waits."""
+    loop = judge("route", "loop", kind="smart")
+    assert (loop.failure_class, loop.smtp, loop.code, loop.permanent) == (C.MAIL_LOOP, 450, "4.4.6", False)
 
 
 def test_a_servers_own_words_are_kept():
