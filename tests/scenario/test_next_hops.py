@@ -66,10 +66,10 @@ def test_exim_takes_what_it_likes_and_the_rest_keeps_its_own_fate(folder: Path, 
             assert "nobody@partner.test" in report
             assert "no such user here" in report
             assert gateway.queued() == 1
-            waiting = gateway.json("message", "list")
-            shown = gateway.json("message", "show", waiting[0]["id"])
-            assert shown["last_error"]["smtp"] == 451
-            assert "greylisted, come back" in shown["last_error"]["text"]
+            waiting = gateway.json("message", "list")["messages"]
+            error = gateway.message(waiting[0]["id"])["recipients"][2]["last_error"]
+            assert error["smtp"] == 451
+            assert "greylisted, come back" in error["text"]
     finally:
         server.stop()
 

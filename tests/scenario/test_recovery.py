@@ -79,16 +79,16 @@ def test_a_dead_destination_is_tried_once_at_a_time(tmp_path: Path) -> None:
 
 def test_retry_now_does_not_wait_for_the_next_attempt(tmp_path: Path) -> None:
     """B5: `queue retry` tries at once."""
-    with FaultServer(banner="421 4.3.2 not now") as server:
-        with GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
-            gateway.apply(OBJECTS.format(port=server.port, fine=free_port()))
-            gateway.send("ann@client.test", "bob@partner.test")
-            gateway.error("out")
-            server.change(banner=None)
-            done = gateway.run("queue", "retry", "--connector", "out")
-            assert done.returncode == 0, done.stderr
-            assert server.wait_for(1, 10)
-            gateway.drained(10)
+    slow = GatewayProcess(tmp_path, delivery='retry = ["1h"]')
+    with FaultServer(banner="421 4.3.2 not now") as server, slow as gateway:
+        gateway.apply(OBJECTS.format(port=server.port, fine=free_port()))
+        gateway.send("ann@client.test", "bob@partner.test")
+        gateway.error("out")
+        server.change(banner=None)
+        done = gateway.run("queue", "retry", "--connector", "out")
+        assert done.returncode == 0, done.stderr
+        assert server.wait_for(1, 10)
+        gateway.drained(10)
 
 
 def test_the_second_smart_host_gets_the_mail_of_the_first(tmp_path: Path) -> None:
@@ -102,6 +102,6 @@ def test_the_second_smart_host_gets_the_mail_of_the_first(tmp_path: Path) -> Non
         gateway.send("ann@client.test", "bob@partner.test")
         assert server.wait_for(1, 10)
         gateway.drained(10)
-        found = wait_until(lambda: gateway.json("trace", "--recipient", "bob@partner.test"), 10)
-        shown = gateway.json("message", "show", found[0]["id"])
+        found = wait_until(lambda: gateway.trace("--recipient", "bob@partner.test"), 10)
+        shown = gateway.message(found[0]["id"])
         assert f"127.0.0.1:{dead}" in str(shown)

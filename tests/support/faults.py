@@ -36,13 +36,14 @@ class Fault:
     name: str
     code: str  # the code of mail flow intelligence, or "other"
     failure_class: str
-    phase: str
+    phase: str  # or several, as "connect|banner"
     server: dict[str, Any] | None = None  # arguments of a FaultServer
     special: str = ""  # "closed", "silent", or what the names say
     certificate: Callable[[certificates.Authority, str], certificates.Issued] | None = None
     tls: str = ""
     token: str = ""  # which has to be in the message
     remote: str = ""  # the enhanced code shown, where it is the remote's own
+    lines: int = 1  # of the message's body
     final: bool = False  # a server's own 5xx: the sender hears of it at once
 
     @property
@@ -94,10 +95,11 @@ FAULTS = [
     # the greeting
     Fault("banner-421", "4.4.317", "service_unavailable", "banner", {"banner": "421 4.3.2 too busy"}),
     Fault("banner-554", "4.4.317", "service_unavailable", "banner", {"banner": "554 no service here"}),
-    Fault("banner-garbage", "4.4.317", "protocol_error", "banner", {"banner": "SSH-2.0-OpenSSH_9.2"}),
+    Fault("banner-garbage", "4.4.317", "service_unavailable", "banner", {"banner": "SSH-2.0-OpenSSH_9.2"}),
     Fault("banner-silence", "4.4.318", "session_timeout", "banner", {"banner": SILENCE}),
     Fault("close-at-connect", "4.4.318", "connection_dropped", "banner", {"connect": CLOSE}),
-    Fault("reset-at-connect", "4.4.318", "connection_dropped", "banner", {"connect": RESET}),
+    # The operating system tells of a reset as soon as it knows: within connect(), or at the first read.
+    Fault("reset-at-connect", "4.4.318", "connection_dropped", "connect|banner", {"connect": RESET}),
     Fault("close-at-ehlo", "4.4.318", "connection_dropped", "ehlo", {"ehlo": CLOSE}),
     Fault("ehlo-421", "4.4.317", "service_unavailable", "ehlo", {"ehlo": "421 4.3.2 shutting down"}),
     # TLS
@@ -143,7 +145,14 @@ FAULTS = [
     Fault("close-at-mail", "4.4.318", "connection_dropped", "mail", {"mail": CLOSE}),
     Fault("close-at-rcpt", "4.4.318", "connection_dropped", "rcpt", {"rcpt": CLOSE}),
     Fault("close-at-data", "4.4.318", "connection_dropped", "data", {"data": CLOSE}),
-    Fault("close-in-body", "4.4.318", "connection_dropped", "data", {"body": CLOSE, "body_after": 10}),
+    Fault(
+        "close-in-body",
+        "4.4.318",
+        "connection_dropped",
+        "data",
+        {"body": CLOSE, "body_after": 10},
+        lines=100_000,  # more than the kernel's buffers hold, so that the dot cannot have been sent
+    ),
     Fault("close-after-dot", "4.4.318", "connection_dropped", "eod", {"eod": CLOSE, "take": False}),
     Fault("reset-after-dot", "4.4.318", "connection_dropped", "eod", {"eod": RESET, "take": False}),
     # replies

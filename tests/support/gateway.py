@@ -205,6 +205,18 @@ class GatewayProcess:
         assert found is not None
         return found
 
+    def trace(self, *filters: str) -> list[dict[str, Any]]:
+        """Return the messages of past and present that `gatepost trace` finds."""
+        found = self.json("trace", *filters)["messages"]
+        assert isinstance(found, list)
+        return found
+
+    def message(self, number: str) -> dict[str, Any]:
+        """Return `message show` of one message."""
+        found = self.json("message", "show", number)
+        assert isinstance(found, dict)
+        return found
+
     def drained(self, seconds: float = 30) -> None:
         """Wait until nothing is queued any more."""
         wait_until(lambda: self.queued() == 0, seconds, 0.2, "an empty queue")
