@@ -6,9 +6,13 @@ from gatepost.cli.frame import State, option, tr, verb
 @verb(
     None,
     "demo",
-    tr("Run a gateway on loopback with servers that fail in each of the known ways, and send mail through it."),
+    tr(
+        "Run a gateway on loopback with servers that fail in each of the known ways, and send mail through it."
+    ),
     "gatepost demo --for 60",
-    params=[option("--for", "seconds", metavar="SECONDS", type=float, text=tr("Stop after so many seconds."))],
+    params=[
+        option("--for", "seconds", metavar="SECONDS", type=float, text=tr("Stop after so many seconds."))
+    ],
 )
 def demo(state: State, seconds: float | None) -> int:
     """Run the demonstration."""
