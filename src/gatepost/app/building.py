@@ -84,6 +84,23 @@ def bind_admin(settings: Settings) -> list[socket.socket]:
     return [control, bind(*settings.admin.listen)]
 
 
+def act_as(user: str, data_dir: Path) -> None:
+    """Open files as the unprivileged user from now on, where there is one; ports are still bound as root."""
+    if not user or os.getuid() != 0:
+        return
+    entry = pwd.getpwnam(user)
+    os.chown(data_dir, entry.pw_uid, entry.pw_gid)
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)
+
+
+def act_as_root_again(user: str) -> None:
+    """Take back what `act_as` put down, to bind low ports."""
+    if user and os.getuid() == 0:
+        os.seteuid(0)
+        os.setegid(0)
+
+
 def drop_privileges(user: str) -> None:
     """Go on as an unprivileged user, once everything is bound."""
     if not user or os.getuid() != 0:

@@ -46,8 +46,11 @@ class Gateway:
         settings = self.settings
         started = time.monotonic()
         self._log = building.make_log(settings)
-        admin_sockets = building.bind_admin(settings)
+        # The lock on the data folder comes first: a second gateway must not touch the socket of the first one.
+        building.act_as(settings.user, Path(settings.data_dir))
         self.world = await building.make_world(settings, self._log)
+        building.act_as_root_again(settings.user)
+        admin_sockets = building.bind_admin(settings)
         self.journey = Journey(self.world)
         returns = Returns(self.journey)
         expiry = Expiry(self.journey, returns)

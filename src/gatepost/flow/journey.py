@@ -23,7 +23,7 @@ from gatepost.model.attempt import Attempt, Failure, SessionFacts
 from gatepost.model.failure import Concern, Phase, Reason, Verdict
 from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, NewMessage, QueuedRecipient, Recipient, Settlement
-from gatepost.model.objects import Connector
+from gatepost.model.objects import Connector, SmartHost
 from gatepost.model.route import DestinationKey
 from gatepost.queue import schedule
 from gatepost.queue.lane import Carrier, Lane, LanePolicy
@@ -226,12 +226,21 @@ class Journey:
 
     async def _plan(self, lane: Lane) -> list[Target] | None:
         own = OwnEndpoints(self.world.own_endpoints)
-        planned = await plan(lane.key, lane.connector, self.world.resolver, own, random.shuffle)
+        key, connector = self._next_hop(lane)
+        planned = await plan(key, connector, self.world.resolver, own, random.shuffle)
         if not isinstance(planned, PlanFailure):
             self._note_hosts(lane, [self._unplanned(lane, problem) for problem in planned.problems])
             return list(planned)
         self._destination_failed(lane, [self._unplanned(lane, planned)])
         return None
+
+    def _next_hop(self, lane: Lane) -> tuple[DestinationKey, Connector | None]:
+        """Return what is to be looked up; an LMTP mailbox store is a smart host of our own."""
+        lmtp = self.world.settings.mailboxes.lmtp
+        if lane.key.kind != "mailbox" or lmtp is None:
+            return lane.key, lane.connector
+        hosts = (SmartHost(lmtp.host, lmtp.port),)
+        return DestinationKey("smart", "", ""), Connector("", smart_hosts=hosts)
 
     def _unplanned(self, lane: Lane, planned: PlanFailure) -> tuple[Failure, Attempt, Verdict]:
         """Return the record of a host that has no address to try."""
