@@ -12,9 +12,10 @@ from gatepost.admin.gateway import Gateway
 from gatepost.admin.messages import MessageUseCases
 from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.queue import QueueUseCases
-from gatepost.admin.shapes import Json
+from gatepost.admin.shapes import Json, connectors_of, destination_name
 from gatepost.config.settings import BadSettings
 from gatepost.smtp.address import BadAddress, domain_of
+from gatepost.storage.interface import DestinationState
 
 
 class Service:
@@ -44,6 +45,9 @@ class Service:
             "kind": route.destination.kind,
             "connector": route.destination.connector,
             "next_hop": route.destination.next_hop,
+            "destination": destination_name(
+                DestinationState.of(route.destination), connectors_of(self.gateway.objects)
+            ),
             "destination_id": str(route.destination.id),
             "why": route.why,
             "candidates": [asdict(candidate) for candidate in route.candidates],

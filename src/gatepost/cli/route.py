@@ -27,7 +27,7 @@ def explain(state: State, address: str) -> int:
             [
                 (say(tr("Address")), answer["address"]),
                 (say(tr("Connector")), answer["connector"]),
-                (say(tr("Next hop")), answer["next_hop"] or answer["kind"]),
+                (say(tr("Next hop")), answer["destination"] or answer["kind"]),
                 (say(tr("Why")), answer["why"]),
             ]
         )
