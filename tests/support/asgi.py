@@ -60,7 +60,12 @@ async def _call(app, method, target, body, headers, client, extra):
     async def send(message):
         sent.append(message)
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except Exception:
+        # the framework answers a mistake, then raises it again for the server's log; without an answer it is ours
+        if not sent:
+            raise
     start = next(m for m in sent if m["type"] == "http.response.start")
     content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
     return Answer(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, content)

@@ -12,7 +12,6 @@ from tests.support.fake_gateway import make
 from gatepost.admin.serve import serve_admin
 from gatepost.cli.main import main
 from gatepost.model.ids import to_text
-from gatepost.telemetry.metrics import QueueSample
 
 
 @pytest.fixture
@@ -109,13 +108,6 @@ def test_a_message_is_saved_to_a_file_that_is_never_overwritten(story, tmp_path)
     assert (first, second) == (0, 2)
     assert (tmp_path / "mail.eml").read_bytes() == b"Subject: hi\r\n\r\n.dots\r\n"
     assert "exists already" in why
-
-
-def test_metrics_are_served_with_the_queue(story):
-    gateway, service = make()
-    gateway.metrics.watch_queue(lambda: [QueueSample("to-office", "retry", 2)])
-    text = asyncio.run(service.metrics()).decode()
-    assert 'gatepost_queued{connector="to-office",state="retry"} 2.0' in text
 
 
 def test_the_control_socket_of_another_user_is_said(tmp_path, capfd, monkeypatch):
