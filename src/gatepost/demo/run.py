@@ -87,19 +87,21 @@ def _play(folder: Path, console: Console, for_seconds: float | None) -> int:
 
 def _greet(console: Console, gateway: Gateway, folder: Path) -> None:
     """Tell where everything is."""
-    login = one_time_login(gateway)
+    login = throwaway_token(gateway)
     console.print(
         "[bold]Gatepost demo[/bold]: a gateway, and destination servers that fail in each known way."
     )
     console.print(f"  Admin centre    {gateway.admin_url}", highlight=False)
-    console.print(f"  One-time login  {login}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"  Its token       {login}  (ends with this run)", highlight=False, markup=False, soft_wrap=True
+    )
     console.print(f"  SMTP            127.0.0.1:{gateway.smtp_port}", highlight=False)
     console.print(f"  Command line    gatepost --config {gateway.config} queue list", soft_wrap=True)
     console.print(f"  Log             {folder / 'gateway.log'}", soft_wrap=True)
     console.print("  Ctrl-C ends it and removes everything.\n")
 
 
-def one_time_login(gateway: Gateway) -> str:
+def throwaway_token(gateway: Gateway) -> str:
     """Return a token for the admin centre and the API that ends with the demo, at the latest tomorrow."""
     made = gateway.json("token", "create", "demo", "--scope", "admin", "--expires", LOGIN_HOURS)
     return str(made["token"])
@@ -152,5 +154,6 @@ def _judge(console: Console, scene: Stage, postman: Postman, seen: set[str]) -> 
         f"{postman.sent_healthy}.",
         style="green",
         highlight=False,
+        soft_wrap=True,
     )
     return 0

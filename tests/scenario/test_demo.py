@@ -1,0 +1,39 @@
+"""The demo keeps its promise: every code is seen, and healthy mail arrives."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.support.gateway import GATEPOST
+from tests.support.peers import ROOT
+
+PROMISED = ("4.4.312", "4.4.315", "4.4.316", "4.4.317", "4.4.318", "4.7.320")
+
+
+def demo(folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
+    """Run the demo for some seconds."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(folder)}
+    return subprocess.run(  # noqa: PLW1510 - its exit code is the test's to judge
+        [*GATEPOST, "demo", "--for", str(seconds)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=folder,
+        timeout=100,
+    )
+
+
+def test_the_demo_shows_every_promised_code_and_tidies_up(tmp_path: Path) -> None:
+    done = demo(tmp_path, 15)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(code in done.stdout for code in PROMISED)
+    assert "http://127.0.0.1:" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_is_too_short_to_see_every_code_says_which_are_missing(tmp_path: Path) -> None:
+    """A connection needs seconds to time out, so one second cannot show all."""
+    done = demo(tmp_path, 1)
+    assert done.returncode == 1
+    assert "Not seen:" in done.stdout
+    assert "4.4.315" in done.stdout.partition("Not seen:")[2]
