@@ -13,7 +13,7 @@ from gatepost.app.control import Control
 from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.expiry import Expiry
 from gatepost.flow.journey import Journey
-from gatepost.flow.rerouting import apply_objects
+from gatepost.flow.rerouting import apply_objects, recheck
 from gatepost.flow.returns import Returns
 from gatepost.flow.world import World
 from gatepost.model.ids import to_text
@@ -52,6 +52,7 @@ class Gateway:
         building.act_as_root_again(settings.user)
         admin_sockets = building.bind_admin(settings)
         self.journey = Journey(self.world)
+        self.journey.recheck = lambda lane: recheck(self.journey, lane)
         returns = Returns(self.journey)
         expiry = Expiry(self.journey, returns)
         self.control = Control(self.journey, returns, self.objects_changed, self.read_settings)

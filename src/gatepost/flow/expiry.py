@@ -46,7 +46,6 @@ class Expiry:
         self.guard = schedule.ClockGuard(
             world.now(), world.monotonic(), float(guard.tolerance), float(guard.settle)
         )
-        self._ending: set[tuple[int, int]] = set()
 
     async def run(self, period: float) -> None:
         """Look again and again until cancelled; one bad pass does not end the watch."""
@@ -95,18 +94,19 @@ class Expiry:
         items = await journey.store.expired(lane.id, now, expiry_ms, SLICE)
         wants_try = False
         for item in items:
-            keys = {(item.message_id, r.n) for r in item.recipients}
-            if keys & self._ending or (lane.id, item.message_id) in journey.flying:
+            key = (lane.id, item.message_id)
+            if key in journey.ending or key in journey.flying:
                 continue
             expires_at = min(item.accepted_at + expiry_ms, now)
             triable = lane.state != "suspended" and lane.key.kind != "none"
-            if not schedule.may_expire(expires_at, lane.last_attempt_at, now, triable=triable):
+            window = max(60, lane.policy.retry[-1]) * 1200
+            if not schedule.may_expire(
+                expires_at, lane.last_attempt_at, now, window_ms=window, triable=triable
+            ):
                 wants_try = True
                 continue
-            self._ending |= keys
+            journey.lanes.forget(lane, item.message_id)
             self.sender.ended(lane, item, [self._final(lane, item, r) for r in item.recipients])
-            world = journey.world
-            world.later(60.0, lambda k=keys: self._ending.difference_update(k))  # type: ignore[misc]
         if wants_try:
             journey.lanes.retry_now(lane)
 

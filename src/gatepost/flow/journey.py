@@ -31,6 +31,7 @@ from gatepost.queue.lanes import Lanes
 from gatepost.storage.interface import Change, DestinationState
 
 HOST_PENALTY_SECONDS = 60.0
+MAX_HOSTS = 50_000
 
 
 @dataclass(slots=True)
@@ -50,7 +51,11 @@ class Journey:
         self.say = world.say
         self.lanes = Lanes(self, self._make_lane)
         self.hosts: dict[tuple[int, str, int], HostState] = {}
-        self.flying: set[tuple[int, int]] = set()
+        self.flying: set[tuple[int, int]] = set()  # (destination, message) on a connection now
+        self.ending: set[tuple[int, int]] = (
+            set()
+        )  # about to be returned or cancelled: not to be tried any more
+        self.recheck: Callable[[Lane], None] = lambda lane: None
         self.ended: Callable[[Lane, Item, list[Final]], None]
         self.relayed: Callable[[Lane, Item, list[QueuedRecipient]], None]
 
@@ -261,6 +266,8 @@ class Journey:
         )
 
     def _host(self, lane: Lane, target: Target) -> HostState:
+        if len(self.hosts) > MAX_HOSTS:
+            self.hosts.clear()
         return self.hosts.setdefault((lane.id, target.address, target.port), HostState())
 
     def _mailbox(self, lane: Lane, root: Path) -> Carrier:
@@ -294,10 +301,13 @@ class Journey:
         return connection
 
     def _take(self, lane: Lane) -> Item | None:
-        item = lane.take()
-        if item is not None:
-            self.flying.add((lane.id, item.message_id))
-        return item
+        while (item := lane.take()) is not None:
+            key = (lane.id, item.message_id)
+            if key not in self.ending:
+                self.flying.add(key)
+                return item
+            lane.under_way -= 1
+        return None
 
     # ---------------------------------------------------------------- judge failures
 
@@ -401,6 +411,8 @@ class Journey:
                 self._refused(lane, item, recipient, result, final)
         if final:
             self.ended(lane, item, final)
+        if lane.recheck:
+            self.recheck(lane)
 
     def _untouched(self, lane: Lane, item: Item) -> None:
         if lane.allowed and not self.lanes.stopping:

@@ -29,11 +29,20 @@ async def apply_objects(journey: Journey, objects: Objects) -> int:
         if changed:
             for connection in list(lane.connections):
                 connection.close(graceful=True)
+        lane.recheck = lane.under_way > 0
         moved += await reroute(journey, lane, world.router)
         if changed and lane.queued_since:
             world.resolver.flush()
             journey.lanes.retry_now(lane)
     return moved
+
+
+def recheck(journey: Journey, lane: Lane) -> None:
+    """Look again at what was under way while the objects changed and has come back to the queue."""
+    if not lane.under_way:
+        lane.recheck = False
+        # behind the commit of the settlement that asked for it
+        journey.world.later(0.2, lambda: journey.world.start(reroute(journey, lane, journey.world.router)))
 
 
 async def reroute(journey: Journey, lane: Lane, router: Router) -> int:

@@ -53,10 +53,19 @@ class Returns:
 
     def ended(self, lane: Lane, item: Item, final: list[Final]) -> None:
         """End recipients for good, and return the message to its sender where one is to be told."""
+        self.journey.ending.add((lane.id, item.message_id))
         self.world.start(self.ended_now(lane, item, final))
 
     async def ended_now(self, lane: Lane, item: Item, final: list[Final]) -> None:
         """As `ended`, and wait until it is on disk."""
+        key = (lane.id, item.message_id)
+        self.journey.ending.add(key)
+        try:
+            await self._end(lane, item, final)
+        finally:
+            self.journey.ending.discard(key)
+
+    async def _end(self, lane: Lane, item: Item, final: list[Final]) -> None:
         told = [f for f in final if may_report(item.sender, item.flags, f[0].notify, "failure")]
         silent = [f for f in final if f not in told]
         for recipient, _failure, verdict, attempt in silent:

@@ -211,7 +211,14 @@ class Lanes:
         lane.window = schedule.grow(lane.window, lane.policy.concurrency)
 
     def failed(self, lane: Lane) -> None:
-        """Note a failure that concerns the destination: hold everything back but one probe later."""
+        """Note a failure that concerns the destination: hold everything back but one probe later.
+
+        Failures of other connections of the same moment are the same failure, and count once.
+        """
+        if lane.state == "retry" and not lane.probing:
+            self.drop_items(lane)
+            self._hooks.changed(lane)
+            return
         lane.probing = False
         lane.attempts += 1
         wait = schedule.interval(lane.policy.retry, lane.attempts, self._hooks.chance())

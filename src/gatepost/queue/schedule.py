@@ -9,7 +9,6 @@ Rule 3: a message expires by the clock, but never because a clock jumped (`Clock
 from dataclasses import dataclass
 
 JITTER = 0.1
-LAST_TRY_WINDOW_MS = 60_000
 LAST_TRY_GRACE_MS = 900_000
 RESTART_SPREAD_MS = 8_000
 BREAKS_THAT_HOLD_BACK = 3
@@ -33,17 +32,17 @@ def grow(window: int, limit: int) -> int:
     return min(limit, window * 2)
 
 
-def may_expire(expires_at: int, last_attempt_at: int, now: int, *, triable: bool) -> bool:
+def may_expire(expires_at: int, last_attempt_at: int, now: int, *, window_ms: int, triable: bool) -> bool:
     """Tell whether a message whose time is over ends now, or gets a last attempt first.
 
-    `last_attempt_at` is the end of the destination's (or the message's own) last attempt, 0 for none; `triable` is
-    false where no attempt can be made (suspended).
+    `last_attempt_at` is the end of the destination's (or the message's own) last attempt, 0 for none; an attempt
+    in the last `window_ms` of the message's time is the last one; `triable` is false where none can be made.
     """
     if now < expires_at:
         return False
     if not triable or now >= expires_at + LAST_TRY_GRACE_MS:
         return True
-    return last_attempt_at >= expires_at - LAST_TRY_WINDOW_MS
+    return last_attempt_at >= expires_at - window_ms
 
 
 @dataclass(slots=True)

@@ -44,19 +44,19 @@ class TestExpiry:
     """R4: after its time a message expires, by the clock."""
 
     def test_nothing_expires_before_its_time(self):
-        assert not schedule.may_expire(1000, 5000, 999, triable=True)
+        assert not schedule.may_expire(1000, 5000, 999, window_ms=60_000, triable=True)
 
     def test_a_destination_that_was_tried_lately_ends_at_once(self):
-        assert schedule.may_expire(1_000_000, 990_000, 1_000_001, triable=True)
+        assert schedule.may_expire(1_000_000, 990_000, 1_000_001, window_ms=60_000, triable=True)
 
     def test_a_destination_not_tried_for_long_gets_a_last_attempt(self):
-        assert not schedule.may_expire(1_000_000, 100_000, 1_000_001, triable=True)
+        assert not schedule.may_expire(1_000_000, 100_000, 1_000_001, window_ms=60_000, triable=True)
 
     def test_a_last_attempt_that_never_ends_does_not_keep_mail_for_ever(self):
-        assert schedule.may_expire(1_000_000, 100_000, 1_000_000 + 900_000, triable=True)
+        assert schedule.may_expire(1_000_000, 100_000, 1_000_000 + 900_000, window_ms=60_000, triable=True)
 
     def test_a_suspended_destination_expires_by_the_clock(self):
-        assert schedule.may_expire(1_000_000, 0, 1_000_001, triable=False)
+        assert schedule.may_expire(1_000_000, 0, 1_000_001, window_ms=60_000, triable=False)
 
 
 class TestClockGuard:
