@@ -51,7 +51,9 @@ def make_log(settings: Settings) -> Log:
     path = Path(settings.log.file)
     path.parent.mkdir(parents=True, exist_ok=True)
     return Log(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), settings.log.level
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600),
+        settings.log.level,
+        path=str(path),
     )
 
 

@@ -19,6 +19,8 @@ from gatepost.flow.world import World
 from gatepost.model.ids import to_text
 from gatepost.model.route import DestinationKey
 from gatepost.storage.interface import DestinationSummary
+from gatepost.telemetry.log import bridge
+from gatepost.telemetry.metrics import QueueSample
 
 EXPIRY_PERIOD = 1.0
 PRESSURE_PERIOD = 1.0
@@ -40,12 +42,14 @@ class Gateway:
         self._admin: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._log: Any = None
+        self._summaries: list[DestinationSummary] = []
 
     async def start(self) -> None:
         """Open the store, restore the queue, then listen."""
         settings = self.settings
         started = time.monotonic()
         self._log = building.make_log(settings)
+        bridge(self._log.say)
         # The lock on the data folder comes first: a second gateway must not touch the socket of the first one.
         building.act_as(settings.user, Path(settings.data_dir))
         self.world = await building.make_world(settings, self._log)
@@ -63,6 +67,7 @@ class Gateway:
         service = Service(self.control)
         self._admin = await serve_admin(service, admin_sockets)
         self.world.pressure.measure()
+        self.world.metrics.watch_queue(self._samples)
         self._tasks = [
             asyncio.ensure_future(expiry.run(EXPIRY_PERIOD)),
             asyncio.ensure_future(self._watch_pressure()),
@@ -120,6 +125,8 @@ class Gateway:
     def read_settings(self) -> None:
         """Read the settings again, or raise `BadSettings`."""
         settings = self._reread()
+        if settings.log.file is not None:
+            self._log.reopen()
         self.settings = self.world.settings = settings
         self.world.deadlines = building.deadlines(settings)
         self.world.use(self.world.objects)
@@ -127,13 +134,27 @@ class Gateway:
             lane.policy = self.journey.policy(lane.connector)
         self.world.say("settings.reloaded")
 
+    def _samples(self) -> list[QueueSample]:
+        """Return how much waits behind each connector, as it was counted a moment ago."""
+        found: dict[tuple[str, str], list[int]] = {}
+        live = self.control.live()
+        for summary in self._summaries:
+            state = live.get(summary.state.id, summary.state)
+            counts = found.setdefault((state.connector, state.state), [0, 0])
+            counts[0] += summary.messages
+            counts[1] += summary.bytes
+        return [QueueSample(connector, state, *counts) for (connector, state), counts in found.items()]
+
     async def _watch_pressure(self) -> None:
         while True:
             await asyncio.sleep(PRESSURE_PERIOD)
+            self._summaries = await self.world.store.destinations(self.journey.expiry_of)
+            self.world.queued_count["count"] = sum(summary.messages for summary in self._summaries)
             health = self.world.store.health()
             if not health.ok:
                 self.world.pressure.broken(f"the store is broken: {health.problem}")
             for resource, why in self.world.pressure.measure():
+                self.world.metrics.pressure(resource, on=bool(why))
                 self.world.say(
                     "pressure.on" if why else "pressure.off", level="warning", resource=resource, reason=why
                 )

@@ -281,6 +281,7 @@ class Journey:
 
     def _run(self, lane: Lane, connection: Connection | MailboxCarrier) -> Carrier:
         lane.connections.add(connection)
+        self.world.metrics.connections("out", lane.key.connector, 1)
         session = connection.session
         first = True
 
@@ -295,6 +296,7 @@ class Journey:
         def lost(connection: Connection | MailboxCarrier, failure: Failure | None) -> None:
             if failure is not None:
                 self._connection_broke(lane, failure)
+            self.world.metrics.connections("out", lane.key.connector, -1)
             self.lanes.detach(lane, connection)
 
         connection.run(lambda: self._take(lane), finish, lambda c: self.lanes.pump(lane), lost)
