@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from tests.support.gateway import GATEPOST
 from tests.support.peers import ROOT
 
@@ -23,17 +24,23 @@ def demo(folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_shows_every_promised_code_and_tidies_up(tmp_path: Path) -> None:
-    done = demo(tmp_path, 15)
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a short name: the path of a Unix socket has to fit into 107 octets."""
+    return tmp_path_factory.mktemp("d")
+
+
+def test_the_demo_shows_every_promised_code_and_tidies_up(folder: Path) -> None:
+    done = demo(folder, 15)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(code in done.stdout for code in PROMISED)
     assert "http://127.0.0.1:" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_a_demo_that_is_too_short_to_see_every_code_says_which_are_missing(tmp_path: Path) -> None:
+def test_a_demo_that_is_too_short_to_see_every_code_says_which_are_missing(folder: Path) -> None:
     """A connection needs seconds to time out, so one second cannot show all."""
-    done = demo(tmp_path, 1)
+    done = demo(folder, 1)
     assert done.returncode == 1
     assert "Not seen:" in done.stdout
     assert "4.4.315" in done.stdout.partition("Not seen:")[2]
