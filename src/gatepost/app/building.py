@@ -32,6 +32,8 @@ from gatepost.telemetry.log import Log
 from gatepost.telemetry.metrics import Metrics
 
 BACKLOG = 512
+MAX_KNOWN_CLIENTS = 10_000
+LONGEST_SOCKET_PATH = 107  # octets, a limit of the kernel
 
 
 def now_ms() -> int:
@@ -79,6 +81,12 @@ def bind_admin(settings: Settings) -> list[socket.socket]:
     path = Path(settings.data_dir) / "control.sock"
     path.unlink(missing_ok=True)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if len(str(path).encode()) > LONGEST_SOCKET_PATH:
+        control.close()
+        raise OSError(
+            f"the path of the control socket, {path}, is too long: "
+            f"choose a data_dir of at most {LONGEST_SOCKET_PATH - len('/control.sock')} octets"
+        )
     control.bind(str(path))
     path.chmod(0o600)
     control.listen(64)
@@ -227,6 +235,7 @@ class Reception:
         self.journey = journey
         self._index = SourceIndex(world.objects.sources)
         self._objects = world.objects
+        self._known: dict[tuple[str, bool, tuple[str, ...], str], Source | None] = {}
 
     def source_for(
         self, address: str, tls: bool, certificate_names: tuple[str, ...], login: str
@@ -235,7 +244,15 @@ class Reception:
         if self._objects is not self.world.objects:
             self._objects = self.world.objects
             self._index = SourceIndex(self._objects.sources)
-        return decide_source(self._index, address, tls=tls, certificate_names=certificate_names, login=login)
+            self._known.clear()
+        key = (address, tls, certificate_names, login)
+        if key not in self._known:
+            if len(self._known) >= MAX_KNOWN_CLIENTS:
+                self._known.clear()
+            self._known[key] = decide_source(
+                self._index, address, tls=tls, certificate_names=certificate_names, login=login
+            )
+        return self._known[key]
 
     def sender(self, source: Source | None, sender: str) -> Refuse | None:
         """Refuse a sender, or None."""

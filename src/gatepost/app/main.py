@@ -16,6 +16,7 @@ from gatepost.config.settings import BadSettings, Settings, load
 from gatepost.storage.interface import StoreLocked, StoreUnusable
 
 SWITCH_INTERVAL = 0.0005
+GC_THRESHOLD = (50_000, 20, 100)  # messages are freed by reference counts; fewer walks over what lives long
 
 
 def main(config_path: str | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -61,6 +62,7 @@ async def _serve(settings: Settings, config_path: str | None, environ: Mapping[s
         await gateway.start()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         notify("READY=1")
         await stop.wait()
         notify("STOPPING=1")

@@ -1,0 +1,125 @@
+"""What an administrator does, and what the gateway does by itself when resources are short."""
+
+import smtplib
+import time
+from pathlib import Path
+
+import pytest
+from tests.support.gateway import GatewayProcess
+from tests.support.peers import free_port, wait_until
+from tests.support.smtp_server import FaultServer
+
+CONNECTOR = """
+[[connector]]
+name = "out"
+domains = ["partner.test"]
+smart_hosts = ["127.0.0.1:{port}"]
+"""
+
+
+def test_a_queue_too_deep_refuses_with_452_until_it_is_shorter(tmp_path: Path) -> None:
+    """Back-pressure: `452 4.3.1` with hysteresis, shown by readyz; what was accepted is kept."""
+    with GatewayProcess(tmp_path, smtp="max_queue_messages = 5") as gateway:
+        gateway.apply(CONNECTOR.format(port=free_port()))
+        for number in range(5):
+            gateway.send("ann@client.test", f"r{number}@partner.test")
+
+        def refused() -> bool:
+            with smtplib.SMTP("127.0.0.1", gateway.smtp_port) as client:
+                client.ehlo()
+                code, text = client.mail("ann@client.test")
+                return code == 452 and text.startswith(b"4.3.1")
+
+        wait_until(refused, 10, 0.2, "452 4.3.1")
+        assert gateway.queued() == 5
+        assert any(line["event"] == "pressure.on" for line in gateway.log())
+        done = gateway.run("message", "cancel", "--all", "--no-ndr")
+        assert done.returncode == 0, done.stderr
+        wait_until(lambda: not refused(), 10, 0.2, "mail to be accepted again")
+        assert gateway.json("queue", "audit")["balanced"]
+
+
+def test_a_changed_connector_is_used_within_a_second(tmp_path: Path) -> None:
+    """R15, R17: the queued message leaves by the new smart host at once, not at the next retry."""
+    with FaultServer() as server, GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(CONNECTOR.format(port=free_port()))
+        gateway.send("ann@client.test", "bob@partner.test")
+        assert gateway.error("out")["code"] == "4.4.316"
+        gateway.apply(CONNECTOR.format(port=server.port))
+        changed = time.monotonic()
+        wait_until(lambda: len(server.messages) == 1, 5, 0.02, "the message")
+        assert time.monotonic() - changed < 1.0
+        gateway.drained()
+
+
+def test_a_disabled_connector_gives_its_mail_to_the_next_match(tmp_path: Path) -> None:
+    """R15: what waits is routed anew the moment an object changes."""
+    with FaultServer() as server, GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        catch_all = CONNECTOR.replace('"out"', '"other"').replace("partner.test", "*.test")
+        objects = CONNECTOR.format(port=free_port()) + catch_all.format(port=server.port)
+        gateway.apply(objects)
+        gateway.send("ann@client.test", "bob@partner.test")
+        assert gateway.error("out")["code"] == "4.4.316"
+        assert gateway.run("connector", "disable", "out").returncode == 0
+        wait_until(lambda: len(server.messages) == 1, 5, 0.05, "the message by the other connector")
+        assert gateway.json("queue", "audit")["balanced"]
+
+
+def test_a_suspended_destination_waits_and_a_resumed_one_goes(tmp_path: Path) -> None:
+    with FaultServer() as server, GatewayProcess(tmp_path) as gateway:
+        gateway.apply(CONNECTOR.format(port=server.port))
+        server.change(banner="421 4.3.2 closed for now")
+        gateway.send("ann@client.test", "bob@partner.test")
+        assert gateway.error("out")["code"] == "4.4.317"
+        assert gateway.run("queue", "suspend", "--connector", "out", "--reason", "their move").returncode == 0
+        row = gateway.row("out")
+        assert row is not None
+        assert (row["state"], row["suspended_reason"]) == ("suspended", "their move")
+        server.change(banner="220 mail.partner.test ESMTP")
+        gateway.send("ann@client.test", "ann@partner.test")
+        time.sleep(1)
+        assert not server.messages
+        assert gateway.run("queue", "resume", "--connector", "out").returncode == 0
+        wait_until(lambda: len(server.messages) == 2, 10, 0.05, "both messages")
+
+
+def test_a_suspension_survives_a_restart(tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path)
+    with gateway:
+        gateway.apply(CONNECTOR.format(port=free_port()))
+        gateway.send("ann@client.test", "bob@partner.test")
+        assert gateway.error("out")["code"] == "4.4.316"
+        assert gateway.run("queue", "suspend", "--connector", "out", "--reason", "audit").returncode == 0
+    with gateway:
+        row = gateway.row("out")
+        assert row is not None
+        assert row["state"] == "suspended"
+        assert row["last_error"]["code"] == "4.4.316"
+
+
+def test_a_bad_settings_file_leaves_the_running_ones_in_force(tmp_path: Path) -> None:
+    """SIGHUP reads the settings again; nothing stops where they are bad."""
+    with GatewayProcess(tmp_path) as gateway:
+        assert gateway.process is not None
+        good = gateway.config.read_text()
+        gateway.config.write_text(good + "\n[nonsense]\nx = 1\n")
+        gateway.process.send_signal(1)
+        wait_until(lambda: any(e["event"] == "settings.refused" for e in gateway.log()), 10, 0.1)
+        gateway.config.write_text(good)
+        gateway.process.send_signal(1)
+        wait_until(lambda: any(e["event"] == "settings.reloaded" for e in gateway.log()), 10, 0.1)
+        with smtplib.SMTP("127.0.0.1", gateway.smtp_port) as client:
+            assert client.noop()[0] == 250
+
+
+@pytest.mark.parametrize("address", ["bob@elsewhere.test", "a%b@elsewhere.test", "@x.test:bob@elsewhere.test"])
+def test_a_stranger_may_not_relay(tmp_path: Path, address: str) -> None:
+    """`550 5.7.64`: what is not ours and not allowed is refused."""
+    with GatewayProcess(tmp_path) as gateway:
+        gateway.apply(CONNECTOR.format(port=free_port()), source="")
+        with smtplib.SMTP("127.0.0.1", gateway.smtp_port) as client:
+            client.ehlo()
+            client.mail("ann@client.test")
+            code, text = client.rcpt(address)
+        assert code == 550
+        assert text.startswith(b"5.7.64")
