@@ -120,6 +120,6 @@ def test_a_stranger_may_not_relay(tmp_path: Path, address: str) -> None:
         with smtplib.SMTP("127.0.0.1", gateway.smtp_port) as client:
             client.ehlo()
             client.mail("ann@client.test")
-            code, text = client.rcpt(address)
+            code, text = client.docmd("RCPT", f"TO:<{address}>")
         assert code == 550
         assert text.startswith(b"5.7.64")
