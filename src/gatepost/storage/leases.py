@@ -31,6 +31,9 @@ class Leases:
                 numbers = messages.get(message_id) if messages else None
                 if messages is None or numbers is None:
                     continue
+                if numbers == (n,):  # nearly always
+                    del messages[message_id]
+                    continue
                 rest = tuple(x for x in numbers if x != n)
                 if rest:
                     messages[message_id] = rest
