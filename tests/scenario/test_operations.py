@@ -2,6 +2,7 @@
 
 import smtplib
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,9 @@ def test_a_bad_settings_file_leaves_the_running_ones_in_force(tmp_path: Path) ->
             assert client.noop()[0] == 250
 
 
-@pytest.mark.parametrize("address", ["bob@elsewhere.test", "a%b@elsewhere.test", "@x.test:bob@elsewhere.test"])
+@pytest.mark.parametrize(
+    "address", ["bob@elsewhere.test", "a%b@elsewhere.test", "@x.test:bob@elsewhere.test"]
+)
 def test_a_stranger_may_not_relay(tmp_path: Path, address: str) -> None:
     """`550 5.7.64`: what is not ours and not allowed is refused."""
     with GatewayProcess(tmp_path) as gateway:
@@ -123,3 +126,22 @@ def test_a_stranger_may_not_relay(tmp_path: Path, address: str) -> None:
             code, text = client.docmd("RCPT", f"TO:<{address}>")
         assert code == 550
         assert text.startswith(b"5.7.64")
+
+
+def test_metrics_tell_what_waits_and_how_long_commits_take(tmp_path: Path) -> None:
+    """B2, R19: numbers by connector and state, with bounded labels and never an address."""
+    with GatewayProcess(tmp_path) as gateway:
+        gateway.apply(CONNECTOR.format(port=free_port()))
+        gateway.send("ann@client.test", "bob@partner.test")
+        assert gateway.error("out")["code"] == "4.4.316"
+
+        def metrics() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics") as answer:
+                return str(answer.read().decode())
+
+        text = wait_until(lambda: 'gatepost_queued{connector="out"' in metrics() and metrics(), 10, 0.2)
+        assert 'gatepost_deferred_total{code="4.4.316",connector="out",phase="connect"}' in text
+        assert "gatepost_commit_seconds_count 0.0" not in text
+        assert "bob@" not in text
+        with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/readyz") as answer:
+            assert answer.status == 200

@@ -127,6 +127,7 @@ async def make_world(settings: Settings, log: Log) -> World:
     folder = settings.sqlite_path.parent if settings.sqlite_path is not None else data_dir
     store = await open_store("sqlite:" if settings.sqlite_path is not None else settings.store.url, folder)
     metrics = Metrics()
+    store.watch_commits(metrics.commit)
     free = settings.smtp.min_free_disk
     limits = Limits(
         max(free.size, settings.smtp.max_message_size * 3 // 2 if not free.share else 0),

@@ -313,6 +313,9 @@ class Store(Protocol):
     def release(self, keys: Iterable[tuple[int, int]]) -> None:
         """Give claimed messages back, as (destination id, message id)."""
 
+    def watch_commits(self, committed: Callable[[int, float], None]) -> None:
+        """Call `committed` after every commit, with its number of changes and its seconds, on any thread."""
+
     def health(self) -> Health:
         """Return how the store is, without waiting for it."""
 

@@ -113,6 +113,10 @@ class SqliteStore:
         chosen = list(keys)
         self._queue.tell(lambda: self._leases.release(chosen))
 
+    def watch_commits(self, committed: Callable[[int, float], None]) -> None:
+        """Call `committed` after every commit, with its number of changes and its seconds, on the writer's thread."""
+        self._writer.committed = committed
+
     def health(self) -> Health:
         """Return how the store is."""
         problem = self._writer.broken

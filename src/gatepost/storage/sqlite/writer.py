@@ -6,6 +6,7 @@ Guarantee: after a failed sync nothing is written or synced any more; every late
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -66,6 +67,7 @@ class Writer:
         self._wal_grew = wal_grew
         self.wal_pages = 0
         self.broken = ""
+        self.committed: Callable[[int, float], None] = lambda changes, seconds: None
         self._closed = False
         connection.set_wal_hook(self._wal_hook)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -133,6 +135,7 @@ class Writer:
         changes = [change for change, _ in batch]
         exclusive = any(change.moves for change in changes)
         errors: list[BaseException | None] = [None] * len(changes)
+        started = time.monotonic()
         try:
             effects = self._transact(lambda fx: self._applier.apply_all(changes, fx), exclusive=exclusive)
         except StoreError as error:
@@ -141,6 +144,7 @@ class Writer:
             else:
                 errors = self._write_singly(changes, exclusive=exclusive)
         else:
+            self.committed(len(changes), time.monotonic() - started)
             self._after(effects)
         return [(done, error) for (_, done), error in zip(batch, errors, strict=True) if done]
 
