@@ -145,3 +145,25 @@ def test_metrics_tell_what_waits_and_how_long_commits_take(tmp_path: Path) -> No
         assert "bob@" not in text
         with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/readyz") as answer:
             assert answer.status == 200
+
+
+def test_mail_for_unknown_recipients_is_returned_when_its_domain_becomes_authoritative(
+    tmp_path: Path,
+) -> None:
+    """R14 by hand: connector disabled, domain authoritative; unknown recipients return at once."""
+    domain = '\n[[accepted_domain]]\nname = "partner.test"\ntype = "{}"\nrecipients = ["ann@partner.test"]\n'
+    home = '\n[[accepted_domain]]\nname = "client.test"\nrecipients = ["carl@client.test"]\n'
+    objects = CONNECTOR.format(port=free_port()) + domain + home
+    with GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(objects.format("internal-relay"))
+        gateway.send("carl@client.test", "nobody@partner.test")
+        assert gateway.error("out")["code"] == "4.4.316"
+        assert gateway.run("connector", "disable", "out").returncode == 0
+        assert gateway.run("domain", "set", "partner.test", "--type", "authoritative").returncode == 0
+        report = wait_until(gateway.mailbox, 5, 0.1, "the report")[0]
+        assert "5.1.10" in report
+        assert "nobody@partner.test" in report
+        gateway.drained()
+        audit = gateway.json("queue", "audit")
+        assert audit["balanced"]
+        assert audit["returned"] == 1

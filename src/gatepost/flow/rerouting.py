@@ -5,13 +5,28 @@ stays where it is gets the connector's new policy and, where it was held back, a
 """
 
 from gatepost.flow.journey import Journey
+from gatepost.flow.records import Final
+from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
+from gatepost.model.mail import Item
 from gatepost.model.objects import Objects
 from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
-from gatepost.route.decide import Router
+from gatepost.route.decide import Router, Standing
 from gatepost.storage.interface import Move
 
 PAGE = 2000
+CLAIM_BYTES = 8 << 20
+UNKNOWN = Verdict(
+    FailureClass.RECIPIENT_UNKNOWN,
+    "",
+    "other",
+    550,
+    "5.1.10",
+    "Recipient not found",
+    "the domain is authoritative and does not know this address",
+    permanent=True,
+    concern=Concern.RECIPIENT,
+)
 
 
 async def apply_objects(journey: Journey, objects: Objects) -> int:
@@ -34,7 +49,34 @@ async def apply_objects(journey: Journey, objects: Objects) -> int:
         if changed and lane.queued_since:
             world.resolver.flush()
             journey.lanes.retry_now(lane)
+    for lane in [x for x in journey.lanes.by_id.values() if x.key.kind == "none" and x.queued_since]:
+        await return_unknown(journey, lane)
+        journey.lanes.arrived(lane)
     return moved
+
+
+async def return_unknown(journey: Journey, lane: Lane) -> int:
+    """Return what waits for recipients that their domain, authoritative now, does not know: nothing can help it."""
+    world = journey.world
+    kept: list[Item] = []
+    returned = 0
+    while True:
+        items = await journey.claim(lane, PAGE, CLAIM_BYTES)
+        if not items:
+            break
+        for item in items:
+            unknown = tuple(
+                r for r in item.recipients if world.router.standing(r.address) == Standing.UNKNOWN
+            )
+            if len(unknown) < len(item.recipients):
+                kept.append(item)
+            if unknown:
+                returned += len(unknown)
+                reason = (UNKNOWN, Phase.ROUTE, Reason.NO_CONNECTOR, "returned")
+                final: list[Final] = [(r, *journey.own_failure(lane, item, r, *reason)) for r in unknown]
+                journey.ended(lane, item._replace(recipients=unknown), final)
+    journey.release(kept)
+    return returned
 
 
 def recheck(journey: Journey, lane: Lane) -> None:
@@ -87,6 +129,6 @@ async def _move(journey: Journey, lane: Lane, key: DestinationKey, domain: str, 
         journey.changed(target)
     move = Move(journey.world.new_id(), lane.id, target.id, domain, address)
     count: int = await journey.store.move(move)
-    if count:
+    if count and key.kind != "none":
         journey.lanes.arrived(target)
     return count
