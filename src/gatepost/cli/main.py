@@ -108,3 +108,7 @@ def _name(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Argument):
         return parameter.make_metavar(click.Context(click.Command("_"))).strip("[].")
     return parameter.opts[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
