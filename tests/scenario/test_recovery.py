@@ -1,6 +1,7 @@
 """A destination that comes back, and one that does not: B6."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,22 @@ def test_the_second_smart_host_gets_the_mail_of_the_first(tmp_path: Path) -> Non
         found = wait_until(lambda: gateway.trace("--recipient", "bob@partner.test"), 10)
         shown = gateway.message(found[0]["id"])
         assert f"127.0.0.1:{dead}" in str(shown)
+
+
+def test_many_connections_that_hear_421_at_once_are_one_failure(tmp_path: Path) -> None:
+    """The first 421 holds the destination back; the others of the same moment neither add to it nor undo it."""
+    objects = '[[connector]]\nname = "out"\ndomains = ["partner.test"]\nsmart_hosts = ["127.0.0.1:{}"]\n'
+    with (
+        FaultServer(mail="421 4.3.2 not now", drip=0.01) as server,
+        GatewayProcess(tmp_path, delivery='retry = ["1h"]\nconcurrency = 4') as gateway,
+    ):
+        gateway.apply(objects.format(server.port))
+        with ThreadPoolExecutor(12) as pool:
+            for number in range(12):
+                pool.submit(gateway.send, "ann@client.test", f"r{number}@partner.test")
+        gateway.error("out")
+        time.sleep(4)
+        row = gateway.row("out")
+        assert row is not None
+        assert (row["state"], row["attempts"], row["messages"]) == ("retry", 1, 12)
+        assert len(server.connections) <= 4

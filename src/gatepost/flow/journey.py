@@ -504,9 +504,7 @@ class Journey:
         not_before = 0 if concerns_destination else now + wait
         settlement = Settlement(item.message_id, recipient.n, lane.id, "deferred", attempt, not_before)
         self.store.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
-        if (concerns_destination and lane.state == "ready") or (
-            concerns_destination and lane.state == "retry" and lane.probing
-        ):
+        if concerns_destination:
             self.lanes.failed(lane)
         else:
             self._probed_alive(lane, failure)
