@@ -42,7 +42,7 @@ class Gateway:
         self._admin: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._log: Any = None
-        self._summaries: list[DestinationSummary] = []
+        self._expiry: Expiry
 
     async def start(self) -> None:
         """Open the store, restore the queue, then listen."""
@@ -58,7 +58,7 @@ class Gateway:
         self.journey = Journey(self.world)
         self.journey.recheck = lambda lane: recheck(self.journey, lane)
         returns = Returns(self.journey)
-        expiry = Expiry(self.journey, returns)
+        self._expiry = Expiry(self.journey, returns)
         self.control = Control(self.journey, returns, self.objects_changed, self.read_settings)
         await self._restore()
         self._listener = building.make_listener(self.world, self.journey)
@@ -69,7 +69,7 @@ class Gateway:
         self.world.pressure.measure()
         self.world.metrics.watch_queue(self._samples)
         self._tasks = [
-            asyncio.ensure_future(expiry.run(EXPIRY_PERIOD)),
+            asyncio.ensure_future(self._expiry.run(EXPIRY_PERIOD)),
             asyncio.ensure_future(self._watch_pressure()),
             asyncio.ensure_future(self._prune()),
         ]
@@ -138,7 +138,7 @@ class Gateway:
         """Return how much waits behind each connector, as it was counted a moment ago."""
         found: dict[tuple[str, str], list[int]] = {}
         live = self.control.live()
-        for summary in self._summaries:
+        for summary in self._expiry.summaries:
             state = live.get(summary.state.id, summary.state)
             counts = found.setdefault((state.connector, state.state), [0, 0])
             counts[0] += summary.messages
@@ -148,8 +148,7 @@ class Gateway:
     async def _watch_pressure(self) -> None:
         while True:
             await asyncio.sleep(PRESSURE_PERIOD)
-            self._summaries = await self.world.store.destinations(self.journey.expiry_of)
-            self.world.queued_count["count"] = sum(summary.messages for summary in self._summaries)
+            self.world.queued_count["count"] = sum(summary.messages for summary in self._expiry.summaries)
             health = self.world.store.health()
             if not health.ok:
                 self.world.pressure.broken(f"the store is broken: {health.problem}")

@@ -14,6 +14,7 @@ from gatepost.model.failure import Phase, Reason
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.queue import schedule
 from gatepost.queue.lane import Lane
+from gatepost.storage.interface import DestinationSummary
 
 SLICE = 200
 
@@ -42,6 +43,7 @@ class Expiry:
         self.journey = journey
         self.sender = sender
         world = journey.world
+        self.summaries: list[DestinationSummary] = []  # as counted in the last pass, for whoever shows them
         guard = world.settings.clock
         self.guard = schedule.ClockGuard(
             world.now(), world.monotonic(), float(guard.tolerance), float(guard.settle)
@@ -68,7 +70,8 @@ class Expiry:
             journey.say("clock.jumped", level="warning", gap_ms=self.guard.gap_ms)
         else:
             world.pressure.note_clock(0)
-        for summary in await journey.store.destinations(journey.expiry_of):
+        self.summaries = await journey.store.destinations(journey.expiry_of)
+        for summary in self.summaries:
             lane = journey.lanes.by_id.get(summary.state.id)
             if lane is None:
                 continue

@@ -55,7 +55,6 @@ class Lane:
         "claiming",
         "connections",
         "connector",
-        "generation",
         "id",
         "items",
         "key",
@@ -102,7 +101,6 @@ class Lane:
         self.suspended_reason = ""
         self.suspended_until = 0
         self.recheck = False
-        self.generation = 0
         self.timer: asyncio.TimerHandle | None = None
         self.take: Callable[[], Item | None] = lambda: None
 
