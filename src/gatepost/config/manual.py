@@ -1,5 +1,6 @@
 """The manual of the settings, written from the schema: `docs/settings.md`."""
 
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -56,3 +57,7 @@ def _introduction(table: str) -> list[str]:
         found = {item.name: item for item in fields(cls)}[part]
         cls, doc = found.metadata["section"], found.metadata["doc"]
     return [f"{doc}\n"] if doc else []
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manual())

@@ -1,7 +1,7 @@
 """Read `.po` files, write `.mo` files, find the sentences that the sources say (for developers and tests).
 
-`python -m gatepost.i18n.compile` compiles `zh_CN.po` and prints every sentence that has no translation yet,
-in a form that can be pasted into the `.po` file.
+`python -m gatepost.i18n.compile` compiles the files of `zh_CN/`, one per area, into `zh_CN.mo` and prints every
+sentence that has no translation yet, in a form that can be pasted into one of them.
 """
 
 import ast
@@ -44,6 +44,16 @@ def parse_po(text: str) -> dict[str, str]:
             key += piece
         else:
             value += piece
+    return entries
+
+
+def catalogue(folder: Path = FOLDER) -> dict[str, str]:
+    """Return all translations of all areas; `BadCatalogue` where two areas disagree on a sentence."""
+    entries: dict[str, str] = {}
+    for path in sorted((folder / "zh_CN").glob("*.po")):
+        for key, value in parse_po(path.read_text("utf-8")).items():
+            if entries.setdefault(key, value) != value and key:
+                raise BadCatalogue(f"{path.name}: {key!r} is translated otherwise in another file")
     return entries
 
 
@@ -115,7 +125,7 @@ def quoted(text: str) -> str:
 
 def main() -> int:
     """Compile the Chinese catalogue; exit 1 where sentences have no translation."""
-    entries = parse_po((FOLDER / "zh_CN.po").read_text("utf-8"))
+    entries = catalogue()
     (FOLDER / "zh_CN.mo").write_bytes(mo_bytes(entries))
     missing = {s: where for s, where in sentences(FOLDER.parent).items() if not entries.get(s)}
     for sentence, where in missing.items():

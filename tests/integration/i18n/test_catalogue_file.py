@@ -1,9 +1,9 @@
 """The Chinese catalogue on disk: complete, current, and used (B10)."""
 
 from gatepost.i18n import FOLDER, translator
-from gatepost.i18n.compile import mo_bytes, parse_po, placeholders, sentences
+from gatepost.i18n.compile import catalogue, mo_bytes, placeholders, sentences
 
-ENTRIES = parse_po((FOLDER / "zh_CN.po").read_text("utf-8"))
+ENTRIES = catalogue()
 
 
 def test_an_unknown_sentence_stays_english():
@@ -30,3 +30,9 @@ def test_every_sentence_of_the_sources_is_translated():
 def test_translations_keep_the_placeholders():
     wrong = [k for k, v in ENTRIES.items() if k and v and placeholders(k) != placeholders(v)]
     assert wrong == []
+
+
+def test_no_translation_is_left_of_a_sentence_that_nobody_says_any_more():
+    said = sentences(FOLDER.parent)
+    stale = [key for key in ENTRIES if key and key not in said]
+    assert stale == []
