@@ -1,0 +1,1 @@
+"""Changes that help: offered, previewed, applied, verified, undone."""

@@ -1,0 +1,1 @@
+"""Failures grouped: what is broken, since when, how many messages, whose side."""
