@@ -12,6 +12,7 @@ from gatepost.app import building
 from gatepost.app.control import Control
 from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.expiry import Expiry
+from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.journey import Journey
 from gatepost.flow.rerouting import apply_objects, recheck
 from gatepost.flow.returns import Returns
@@ -43,6 +44,7 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._log: Any = None
         self._expiry: Expiry
+        self.intelligence: Intelligence
 
     async def start(self) -> None:
         """Open the store, restore the queue, then listen."""
@@ -60,7 +62,9 @@ class Gateway:
         returns = Returns(self.journey)
         self._expiry = Expiry(self.journey, returns)
         self.control = Control(self.journey, returns, self.objects_changed, self.read_settings)
+        self.intelligence = Intelligence(self.journey)
         await self._restore()
+        await self.intelligence.restore()
         self._listener = building.make_listener(self.world, self.journey)
         await self._listener.start()
         building.drop_privileges(settings.user)
@@ -72,6 +76,7 @@ class Gateway:
             asyncio.ensure_future(self._expiry.run(EXPIRY_PERIOD)),
             asyncio.ensure_future(self._watch_pressure()),
             asyncio.ensure_future(self._prune()),
+            asyncio.ensure_future(self.intelligence.run()),
         ]
         self.ready = self.control.started = True
         self.world.say(
@@ -178,6 +183,8 @@ class Gateway:
         if hasattr(self, "journey"):
             await self.journey.lanes.stop(GRACE_SECONDS)
             await self.world.finish()
+        if hasattr(self, "intelligence"):
+            await self.intelligence.stop()
         if self._admin is not None:
             await self._admin.stop()
         if hasattr(self, "world"):

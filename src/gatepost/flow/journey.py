@@ -17,6 +17,7 @@ from gatepost.deliver.options import DeliveryOptions, Result
 from gatepost.deliver.session import Connection
 from gatepost.deliver.targets import OwnEndpoints, PlanFailure, Target, plan
 from gatepost.diagnose.classify import classify
+from gatepost.flow.observer import Several
 from gatepost.flow.records import Final, attempt_of_failure, attempt_of_success, error_of
 from gatepost.flow.world import World
 from gatepost.model.attempt import Attempt, Failure, SessionFacts
@@ -50,6 +51,7 @@ class Journey:
         self.store = world.store
         self.say = world.say
         self.lanes = Lanes(self, self._make_lane)
+        self.observer = Several()
         self.hosts: dict[tuple[int, str, int], HostState] = {}
         self.flying: set[tuple[int, int]] = set()  # (destination, message) on a connection now
         self.ending: set[tuple[int, int]] = (
@@ -219,6 +221,7 @@ class Journey:
             opened = await open_connection(target, self.options(lane), session)
             if isinstance(opened, Connection):
                 self._host(lane, target).failures = 0
+                self.observer.opened(lane, opened.session)
                 self._note_hosts(lane, failures)
                 return self._run(lane, opened)
             failures.append(self._judge(lane, opened))
@@ -235,6 +238,7 @@ class Journey:
         planned = await plan(key, connector, self.world.resolver, own, random.shuffle)
         if not isinstance(planned, PlanFailure):
             self._note_hosts(lane, [self._unplanned(lane, problem) for problem in planned.problems])
+            self.observer.resolved(lane, list(planned))
             return list(planned)
         self._destination_failed(lane, [self._unplanned(lane, planned)])
         return None
@@ -290,7 +294,7 @@ class Journey:
             if first or lane.attempts:
                 first = False
                 if any(r.outcome == "delivered" for r in results):
-                    self.lanes.succeeded(lane)
+                    self._succeeded(lane)
             self.settle(lane, item, results, session)
 
         def lost(connection: Connection | MailboxCarrier, failure: Failure | None) -> None:
@@ -387,6 +391,7 @@ class Journey:
             next_attempt_at=lane.next_attempt_at,
             **more,
         )
+        self.observer.failed(event, lane, failure, verdict, more)
 
     # ---------------------------------------------------------------- settle
 
@@ -444,7 +449,7 @@ class Journey:
         self.store.write(
             Change(settles=(settlement,)), lambda problem: self.world.journal.settled(message_id)
         )
-        lane.last_attempt_at = now
+        lane.last_attempt_at = lane.last_success_at = now
         self.world.metrics.delivered(lane.key.connector)
         self.say(
             "message.delivered",
@@ -515,8 +520,15 @@ class Journey:
         """A server that answers MAIL, RCPT or the dot with a reply of its own is there: the others may go."""
         if failure.reply is not None and failure.phase in (Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.EOD):
             error = lane.last_error
-            self.lanes.succeeded(lane)
+            self._succeeded(lane)
             lane.last_error = error
+
+    def _succeeded(self, lane: Lane) -> None:
+        """Note a success; where the destination had failed, it is over."""
+        had_failed = bool(lane.attempts)
+        self.lanes.succeeded(lane)
+        if had_failed:
+            self.observer.recovered(lane)
 
     async def fail_all(self, lane: Lane, failure: Failure, verdict: Verdict, attempt: Attempt) -> None:
         """End all mail of a destination that can never work (its domain does not exist)."""

@@ -66,6 +66,7 @@ class Returns:
             self.journey.ending.discard(key)
 
     async def _end(self, lane: Lane, item: Item, final: list[Final]) -> None:
+        self.journey.observer.ended(lane, item, final)
         told = [f for f in final if may_report(item.sender, item.flags, f[0].notify, "failure")]
         silent = [f for f in final if f not in told]
         for recipient, _failure, verdict, attempt in silent:

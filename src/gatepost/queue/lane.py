@@ -60,6 +60,7 @@ class Lane:
         "key",
         "last_attempt_at",
         "last_error",
+        "last_success_at",
         "more",
         "next_attempt_at",
         "opening",
@@ -94,6 +95,7 @@ class Lane:
         self.breaks = 0
         self.next_attempt_at = 0
         self.last_attempt_at = 0
+        self.last_success_at = 0  # of a delivery, by this process
         self.last_error: LastError | None = None
         self.queued_since = 0
         self.probing = False

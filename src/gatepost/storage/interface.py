@@ -6,11 +6,12 @@ Rule: nothing here assumes one process or one writer; ids come from `model.ids`,
 have a revision that the writer of a change must have seen.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gatepost.model.attempt import Attempt
+from gatepost.model.document import Document
 from gatepost.model.failure import LastError
 from gatepost.model.mail import Item, NewMessage, Settlement
 from gatepost.model.route import DestinationKey
@@ -157,6 +158,7 @@ class Change(NamedTuple):
     updates: tuple[RowUpdate, ...] = ()
     objects: ObjectsChange | None = None
     only_if_settled: bool = False
+    documents: tuple[Document, ...] = ()
 
 
 class DestinationSummary(NamedTuple):
@@ -384,11 +386,31 @@ class Store(Protocol):
     async def objects(self) -> StoredObjects:
         """Return all objects."""
 
-    async def save_objects(self, change: ObjectsChange) -> int:
-        """Change objects; return the new revision; `RevisionConflict` where somebody was faster."""
+    async def save_objects(self, change: ObjectsChange, documents: Sequence[Document] = ()) -> int:
+        """Change objects; return the new revision; `RevisionConflict` where somebody was faster.
+
+        The documents are written with it, or not at all.
+        """
 
     async def history(self, limit: int, before: int = 0) -> list[HistoryEntry]:
         """Return changes of objects, newest first, older than revision `before`."""
+
+    async def document(self, kind: str, key: str) -> Document | None:
+        """Return what is remembered under a kind and a key."""
+
+    async def documents(
+        self,
+        kind: str,
+        *,
+        prefix: str = "",
+        since: int = 0,
+        before: tuple[int, str] | None = None,
+        limit: int = 1000,
+    ) -> list[Document]:
+        """Return documents of a kind whose key begins so, newest first; `before` is (at, key) of the last one seen."""
+
+    async def forget(self, kind: str, before_ms: int) -> int:
+        """Forget documents of a kind that are older; return how many."""
 
     async def prune(self, before_ms: int) -> int:
         """Forget finished messages accepted before, with their attempts; return how many."""

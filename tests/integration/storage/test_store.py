@@ -8,6 +8,7 @@ import pytest
 from tests.integration.storage import conformance as c
 from tests.integration.storage.conformance import HOUR, NOW, OFFICE, PARTNER, Maker, accept, put, settle
 
+from gatepost.model.document import Document
 from gatepost.model.mail import BodyMissing
 from gatepost.storage import spool
 from gatepost.storage.interface import (
@@ -592,3 +593,45 @@ def test_a_closed_store_says_so(url: str, tmp_path: Path) -> None:
             await accept(store, Maker().message())
 
     asyncio.run(main())
+
+
+def test_documents_are_replaced_listed_newest_first_and_forgotten(url: str, tmp_path: Path) -> None:
+    """B2, B3: what is known of insights and hosts outlives the process."""
+
+    async def story(store: Store, _: Maker) -> None:
+        made = [Document("host", f"{n % 2}/{n}", NOW + n % 3, {"n": n}) for n in range(6)]
+        await put(store, Change(documents=(*made, Document("insight", "a", NOW, {"a": 1}))))
+        await put(store, Change(documents=(Document("host", "1/5", NOW + 9, {"n": "again"}),)))
+        keys = [d.key for d in await store.documents("host")]
+        assert keys == ["1/5", "0/2", "0/4", "1/1", "0/0", "1/3"]
+        page = await store.documents("host", limit=2)
+        rest = await store.documents("host", before=(page[-1].at, page[-1].key))
+        assert [d.key for d in page + rest] == keys
+        assert [d.key for d in await store.documents("host", prefix="1/")] == ["1/5", "1/1", "1/3"]
+        assert [d.key for d in await store.documents("host", since=NOW + 2)] == ["1/5", "0/2"]
+        found = await store.document("host", "1/5")
+        assert found is not None
+        assert found.data == {"n": "again"}
+        assert await store.document("host", "none") is None
+        assert await store.forget("host", NOW + 1) == 2
+        await put(store, Change(documents=(Document("host", "1/5", 0, None),)))
+        assert [d.key for d in await store.documents("host")] == ["0/2", "0/4", "1/1"]
+        assert [d.key for d in await store.documents("insight")] == ["a"]
+
+    run(url, tmp_path, story)
+
+
+def test_documents_ride_with_a_change_of_objects_or_are_not_written(url: str, tmp_path: Path) -> None:
+    """B4: a fix and what it changed become true together."""
+
+    async def story(store: Store, _: Maker) -> None:
+        one = StoredObject("connector", "to-office", {"port": 25})
+        fix = Document("fix", "1", NOW, {"action": "fix_now"})
+        assert await store.save_objects(ObjectsChange(0, NOW, "ann", "fixed", (one,)), (fix,)) == 1
+        assert await store.document("fix", "1") == fix
+        late = Document("fix", "2", NOW, {"action": "retry"})
+        with pytest.raises(RevisionConflict):
+            await store.save_objects(ObjectsChange(0, NOW, "eve", "late", (one,)), (late,))
+        assert await store.document("fix", "2") is None
+
+    run(url, tmp_path, story)

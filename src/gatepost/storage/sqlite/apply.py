@@ -15,7 +15,7 @@ from gatepost.model.mail import NewMessage, Settlement
 from gatepost.storage.interface import FINAL, Change, Event, RowUpdate
 from gatepost.storage.leases import Leases
 from gatepost.storage.queries import Queries, sizes
-from gatepost.storage.sqlite import moves, objects, rows
+from gatepost.storage.sqlite import documents, moves, objects, rows
 from gatepost.storage.sqlite.rows import Row
 
 SQL = Queries("sqlite", "write")
@@ -135,6 +135,8 @@ class Applier:
             self._update(update)
         if change.objects is not None:
             effects.revision = objects.save(self._execute, SQL, change.objects)
+        if change.documents:
+            documents.save(self._execute, SQL, change.documents)
 
     def accept(self, messages: Iterable[NewMessage], effects: Effects) -> None:
         """Keep messages: envelope, body, recipients."""

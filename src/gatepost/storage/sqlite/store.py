@@ -7,13 +7,14 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import apsw
 
 from gatepost.model import ids
+from gatepost.model.document import Document
 from gatepost.model.mail import Item
 from gatepost.storage import spool
 from gatepost.storage.counters import Counters
@@ -36,6 +37,7 @@ from gatepost.storage.interface import (
 )
 from gatepost.storage.leases import Leases
 from gatepost.storage.sqlite import claims, connection, moves, objects, upkeep, views
+from gatepost.storage.sqlite import documents as remembered
 from gatepost.storage.sqlite.apply import SQL, Applier, Effects
 from gatepost.storage.sqlite.checkpointer import Checkpointer
 from gatepost.storage.sqlite.worker import Worker
@@ -225,17 +227,51 @@ class SqliteStore:
 
         return await self._view.ask(lambda c: objects.load(c, views.SQL, SQL))
 
-    async def save_objects(self, change: ObjectsChange) -> int:
+    async def save_objects(self, change: ObjectsChange, documents: Sequence[Document] = ()) -> int:
         """Change objects."""
 
         def save(applier: Applier, _effects: Effects) -> int:
-            return objects.save(applier.connection.execute, SQL, change)
+            revision = objects.save(applier.connection.execute, SQL, change)
+            remembered.save(applier.connection.execute, SQL, documents)
+            return revision
 
         return cast("int", await self._writer.task(save, exclusive=False))
 
     async def history(self, limit: int, before: int = 0) -> list[HistoryEntry]:
         """Return changes of objects."""
         return await self._view.ask(lambda c: objects.history(c.execute, views.SQL, limit, before))
+
+    async def document(self, kind: str, key: str) -> Document | None:
+        """Return a document."""
+        return await self._view.ask(lambda c: remembered.one(c.execute, views.SQL, kind, key))
+
+    async def documents(
+        self,
+        kind: str,
+        *,
+        prefix: str = "",
+        since: int = 0,
+        before: tuple[int, str] | None = None,
+        limit: int = 1000,
+    ) -> list[Document]:
+        """Return documents, newest first."""
+        return await self._view.ask(
+            lambda c: remembered.some(c.execute, views.SQL, kind, prefix, since, before, limit)
+        )
+
+    async def forget(self, kind: str, before_ms: int) -> int:
+        """Forget old documents, slice by slice."""
+
+        def forget_slice(applier: Applier, _effects: Effects) -> int:
+            applier.connection.execute(
+                SQL["forget_documents"], (kind, kind, before_ms, remembered.FORGET_SLICE)
+            )
+            return applier.connection.changes()
+
+        total = 0
+        while gone := cast("int", await self._writer.task(forget_slice, exclusive=False)):
+            total += gone
+        return total
 
     async def prune(self, before_ms: int) -> int:
         """Forget finished messages, slice by slice."""

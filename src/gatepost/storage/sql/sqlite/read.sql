@@ -156,3 +156,16 @@ SELECT kind, name, data FROM object ORDER BY kind, name
 SELECT a.revision, a.at, a.who, a.what, h.kind, h.name, h.before, h.after
 FROM audit AS a JOIN object_history AS h USING (revision)
 WHERE ? = 0 OR a.revision < ? ORDER BY a.revision DESC, h.kind, h.name LIMIT ?
+
+-- name: document
+SELECT kind, key, at, data FROM document WHERE kind = ? AND key = ?
+
+-- name: documents
+SELECT kind, key, at, data FROM document INDEXED BY document_at
+WHERE kind = :kind AND (at < :at OR (at = :at AND key > :key)) AND at >= :since
+ORDER BY at DESC, key LIMIT :limit
+
+-- name: documents_of
+SELECT kind, key, at, data FROM document
+WHERE kind = :kind AND key >= :prefix AND key < :end AND (at < :at OR (at = :at AND key > :key)) AND at >= :since
+ORDER BY at DESC, key LIMIT :limit

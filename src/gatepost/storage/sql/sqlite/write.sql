@@ -149,3 +149,13 @@ DELETE FROM destination_attempt WHERE id < ? AND destination_id NOT IN (SELECT D
 
 -- name: prune_sessions
 DELETE FROM session WHERE id < ? AND id < coalesce((SELECT min(id) FROM message WHERE open > 0), ?)
+
+-- name: put_document
+INSERT INTO document (kind, key, at, data) VALUES (?, ?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at, data = excluded.data
+
+-- name: delete_document
+DELETE FROM document WHERE kind = ? AND key = ?
+
+-- name: forget_documents
+DELETE FROM document WHERE kind = ? AND key IN (SELECT key FROM document WHERE kind = ? AND at < ? ORDER BY at LIMIT ?)
