@@ -288,7 +288,7 @@ class FakeGateway:
         del self.store.queued[destination_id, message_id]
         return len(recipients)
 
-    async def save_objects(self, objects, changes, who):
+    async def save_objects(self, objects, changes, who, documents=()):
         if self.beaten_by:
             raise RevisionConflict(objects.revision, self.beaten_by)
         self.saved.append((changes, who))

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gatepost.config.changes import ObjectChange
 from gatepost.config.settings import Settings
+from gatepost.model.document import Document
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.storage.interface import DestinationState, Store
@@ -59,8 +60,16 @@ class Gateway(Protocol):
         The sender is told with `ndr`.
         """
 
-    async def save_objects(self, objects: Objects, changes: Sequence[ObjectChange], who: str) -> int:
+    async def save_objects(
+        self,
+        objects: Objects,
+        changes: Sequence[ObjectChange],
+        who: str,
+        documents: Sequence[Document] = (),
+    ) -> int:
         """Make the objects true in the store and in force; return the new revision.
+
+        The documents are written with them or not at all.
 
         `objects.revision` is the one that they were made from; raises `storage.interface.RevisionConflict`.
         Secrets in `objects` are in clear text: they are encrypted here, never before.

@@ -12,6 +12,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
+from gatepost.config import overrides
 from gatepost.config.objects import from_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
@@ -222,10 +223,11 @@ async def load_objects(world: World) -> Objects:
             if data.get("password"):
                 data["password"] = box.decrypt(str(data["password"]))
             kinds[kind].append(from_dict(kind, data))
+    lying_over = [overrides.from_dict(data) for data in stored.kinds.get(overrides.KIND, {}).values()]
     connectors: list[Connector] = kinds["connector"]
     domains: list[AcceptedDomain] = kinds["accepted_domain"]
     sources: list[Source] = kinds["source"]
-    return Objects(stored.revision, tuple(connectors), tuple(domains), tuple(sources))
+    return Objects(stored.revision, tuple(connectors), tuple(domains), tuple(sources), tuple(lying_over))
 
 
 class Reception:

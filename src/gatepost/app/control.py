@@ -6,6 +6,7 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from gatepost.config import overrides
 from gatepost.config.changes import ObjectChange
 from gatepost.config.objects import to_dict
 from gatepost.config.secrets import open_box
@@ -13,6 +14,7 @@ from gatepost.config.settings import Settings
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
+from gatepost.model.document import Document
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
@@ -168,15 +170,25 @@ class Control:
             await self._returns.cancel(lane, item, who)
         return len(chosen)
 
-    async def save_objects(self, objects: Objects, changes: Sequence[ObjectChange], who: str) -> int:
+    async def save_objects(
+        self,
+        objects: Objects,
+        changes: Sequence[ObjectChange],
+        who: str,
+        documents: Sequence[Document] = (),
+    ) -> int:
         """Make the objects true in the store and in force."""
         box = open_box(Path(self.settings.data_dir))
+        lying_over = {o.name: overrides.to_dict(o) for o in objects.overrides}
         named: dict[tuple[str, str], Connector | AcceptedDomain | Source] = {}
         named |= {("connector", c.name): c for c in objects.connectors}
         named |= {("accepted_domain", d.name): d for d in objects.domains}
         named |= {("source", s.name): s for s in objects.sources}
         puts = []
         for change in changes:
+            if change.kind == overrides.KIND:
+                puts.append(StoredObject(change.kind, change.name, lying_over.get(change.name)))
+                continue
             value = named.get((change.kind, change.name))
             data = None if value is None or change.action == "remove" else to_dict(value, secrets=True)
             if data and data.get("password"):
@@ -184,7 +196,7 @@ class Control:
             puts.append(StoredObject(change.kind, change.name, data))
         what = ", ".join(f"{c.action} {c.kind} {c.name}" for c in changes)
         revision = await self.store.save_objects(
-            ObjectsChange(objects.revision, self.now(), who, what[:1000], tuple(puts))
+            ObjectsChange(objects.revision, self.now(), who, what[:1000], tuple(puts)), documents
         )
         moved = await self._apply()
         self._world.say("objects.changed", revision=revision, by=who, what=what[:1000], moved=moved)

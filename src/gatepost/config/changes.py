@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from gatepost.config import overrides
 from gatepost.config.objects import MASK, ConfigObject, kind_of, to_dict
 from gatepost.config.problems import Problem
 from gatepost.config.toml import toml_line
@@ -53,7 +54,22 @@ def merge(old: Objects, new: Objects, *, prune: bool = False) -> Objects:
         connectors=_merged(old.connectors, new.connectors, prune=prune),
         domains=_merged(old.domains, new.domains, prune=prune),
         sources=_merged(old.sources, new.sources, prune=prune),
+        overrides=old.overrides,
     )
+
+
+def override_changes(old: Objects, new: Objects) -> list[ObjectChange]:
+    """Return which overrides begin, change and end."""
+    before = {o.name: overrides.to_dict(o) for o in old.overrides}
+    after = {o.name: overrides.to_dict(o) for o in new.overrides}
+    changes: list[ObjectChange] = []
+    for name in sorted(before.keys() | after.keys()):
+        one, other = before.get(name, {}), after.get(name, {})
+        fields = {k: (one.get(k), other.get(k)) for k in {**one, **other} if one.get(k) != other.get(k)}
+        action = "add" if not one else "remove" if not other else "change"
+        if fields:
+            changes.append(ObjectChange(overrides.KIND, name, action, fields))
+    return changes
 
 
 def unmask(old: T | None, new: T) -> T:

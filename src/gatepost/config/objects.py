@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from gatepost.config import values
 from gatepost.config.problems import BadObjects, BadValue, Problem, did_you_mean
 from gatepost.config.record import ReadFile, Record, no_files
-from gatepost.model.objects import AcceptedDomain, Connector, Objects, SmartHost, Source, TlsMode
+from gatepost.model.objects import QUIRKS, AcceptedDomain, Connector, Objects, SmartHost, Source, TlsMode
 
 __all__ = [
     "MASK",
@@ -54,6 +54,7 @@ _CONNECTOR = (
     "concurrency",
     "username",
     "password",
+    "quirks",
     "enabled",
     "comment",
 )
@@ -248,6 +249,7 @@ def _connector(record: Record, read_file: ReadFile) -> Connector:
         concurrency=record.get("concurrency", None, partial(values.whole, low=1, high=1000)),
         username=record.get("username", "", values.text),
         password=record.get("password", "", values.text),
+        quirks=record.each("quirks", partial(values.choice, known=QUIRKS)),
         enabled=record.get("enabled", True, values.boolean),
         comment=record.get("comment", "", values.text),
     )
@@ -445,6 +447,7 @@ def _connector_dict(value: Connector, *, secrets: bool) -> dict[str, object]:
         "concurrency": value.concurrency,
         "username": value.username,
         "password": value.password if secrets or not value.password else MASK,
+        "quirks": list(value.quirks),
         "enabled": value.enabled,
         "comment": value.comment,
     }

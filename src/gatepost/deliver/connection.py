@@ -12,6 +12,7 @@ import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import Coroutine
+from dataclasses import replace
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_KEEPALIVE, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TypeVar
 
@@ -164,7 +165,7 @@ class _Opening:
             lines = ()
         self._demand(Phase.EHLO, reply, 250)
         self._session.ehlo = reply.lines
-        self._connection.extensions = Extensions.parse(lines)
+        self._connection.extensions = _borne(Extensions.parse(lines), self._options)
 
     async def _encrypt(self) -> None:
         required = self._options.tls is not TlsMode.OPPORTUNISTIC
@@ -211,7 +212,8 @@ class _Opening:
         verdict, detail = tls.judge(tls.peer_chain(encrypted), names, options.tls_ca, options.now_ms())
         self._session.tls = tls.tls_facts(encrypted, verdict, detail)
         demanded = mode in (TlsMode.CERTIFICATE_VALIDATION, TlsMode.DOMAIN_VALIDATION)
-        if verdict is not None and demanded:
+        pinned = bool(self._session.tls.chain) and self._session.tls.chain[0].fingerprint in options.trusted
+        if verdict is not None and demanded and not pinned:
             raise self._stop(Phase.TLS, verdict, detail)
 
     async def _log_in(self) -> None:
@@ -274,6 +276,8 @@ class _Opening:
             detail = str(error) or f"no answer within {limit:g} seconds"
             raise self._stop(phase, Reason.TIMEOUT, detail) from error
         except OSError as error:
+            if phase is Phase.CONNECT and isinstance(error, ConnectionResetError):
+                phase = Phase.BANNER  # a SYN is refused, never reset: the connection had been made
             raise self._stop(phase, *_reason_of(phase, error)) from error
         finally:
             spent = (self._loop.time() - started) * 1000.0
@@ -282,6 +286,23 @@ class _Opening:
 
     def _stop(self, phase: Phase, reason: Reason, detail: str, reply: Reply | None = None) -> _Stop:
         return _Stop(Failure(phase, reason, detail, self._session, reply))
+
+
+def _borne(offered: Extensions, options: DeliveryOptions) -> Extensions:
+    """Return what a server offers without what it is known not to bear."""
+    quirks = options.quirks
+    if not quirks:
+        return offered
+    may_be_clear = options.tls is TlsMode.OPPORTUNISTIC  # else a quirk would undo the demand
+    return replace(
+        offered,
+        pipelining=offered.pipelining and "no-pipelining" not in quirks,
+        eight_bit_mime=offered.eight_bit_mime and "no-8bitmime" not in quirks,
+        smtputf8=offered.smtputf8 and "no-smtputf8" not in quirks,
+        dsn=offered.dsn and "no-dsn" not in quirks,
+        size=None if "no-size" in quirks else offered.size,
+        starttls=offered.starttls and not (may_be_clear and "no-starttls" in quirks),
+    )
 
 
 def _reason_of(phase: Phase, error: OSError) -> tuple[Reason, str]:

@@ -74,6 +74,8 @@ class DeliveryOptions:
     tls_ca: str = ""  # PEM text
     username: str = ""
     password: str = field(default="", repr=False)
+    quirks: frozenset[str] = frozenset()  # of model.objects.QUIRKS
+    trusted: frozenset[str] = frozenset()  # SHA-256 fingerprints (hex) of leaves that are taken as they are
     lmtp: bool = False
     deadlines: Deadlines = Deadlines()
     max_messages: int = 1000  # of one connection; 0: no limit

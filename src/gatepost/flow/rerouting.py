@@ -32,12 +32,13 @@ UNKNOWN = Verdict(
 async def apply_objects(journey: Journey, objects: Objects) -> int:
     """Take new objects into use; returns how many queued recipients moved."""
     world = journey.world
-    before = {c.name: c for c in world.objects.connectors}
+    before, pins = world.connectors, world.pins()
     world.use(objects)
+    pins_changed = pins != world.pins()
     moved = 0
     for lane in list(journey.lanes.by_id.values()):
         connector = world.connector(lane.key.connector)
-        changed = before.get(lane.key.connector) != connector
+        changed = before.get(lane.key.connector) != connector or pins_changed
         lane.connector = connector
         lane.policy = journey.policy(connector)
         lane.window = min(lane.window, lane.policy.concurrency)
@@ -108,26 +109,31 @@ async def _reroute_domain(journey: Journey, lane: Lane, router: Router, domain: 
         key = router.route(f"x@{domain}").destination
         if key.id == lane.id:
             return 0
-        return await _move(journey, lane, key, domain, "")
+        return await _move(journey, lane, key, domain)
     moved = 0
     after = ""
     while True:
         rows = await journey.store.queued_addresses(lane.id, domain, after, PAGE)
         if not rows:
             return moved
+        leaving: dict[DestinationKey, list[str]] = {}
         for address, _count in rows:
             after = address
             key = router.route(address).destination
             if key.id != lane.id:
-                moved += await _move(journey, lane, key, domain, address)
+                leaving.setdefault(key, []).append(address)
+        for key, addresses in leaving.items():
+            moved += await _move(journey, lane, key, domain, tuple(addresses))
 
 
-async def _move(journey: Journey, lane: Lane, key: DestinationKey, domain: str, address: str) -> int:
+async def _move(
+    journey: Journey, lane: Lane, key: DestinationKey, domain: str, addresses: tuple[str, ...] = ()
+) -> int:
     target = journey.lanes.get(key)
     if not target.queued_since:
         target.queued_since = journey.now()
         journey.changed(target)
-    move = Move(journey.world.new_id(), lane.id, target.id, domain, address)
+    move = Move(journey.world.new_id(), lane.id, target.id, domain, addresses=addresses)
     count: int = await journey.store.move(move)
     if count and key.kind != "none":
         journey.lanes.arrived(target)

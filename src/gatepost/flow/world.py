@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatepost.config import overrides
 from gatepost.config.settings import Settings
 from gatepost.deliver.options import Deadlines, DeliveryOptions
 from gatepost.flow.pressure import Pressure
@@ -44,10 +45,22 @@ class World:
 
     def use(self, objects: Objects) -> None:
         """Take a revision of the objects into use."""
+        now = self.now()
         self.objects = objects
-        self.router = Router(objects)
-        self._connectors = {c.name: c for c in objects.connectors}
+        self.router = Router(objects, overrides.reroutes(objects, now))
+        self._connectors = {c.name: overrides.effective(c, objects, now) for c in objects.connectors}
         self._options.clear()
+        self.resolver.pin(overrides.addresses(objects, now))
+
+    @property
+    def connectors(self) -> dict[str, Connector]:
+        """Return the connectors by name, with what lies over them."""
+        return self._connectors
+
+    def pins(self) -> tuple[object, ...]:
+        """Return what overrides say beside the connectors themselves: certificates and addresses."""
+        now = self.now()
+        return tuple(o for o in self.objects.overrides if o.until > now)
 
     def connector(self, name: str) -> Connector | None:
         """Return a connector by name."""
@@ -85,12 +98,16 @@ class World:
                 "tls_ca": connector.tls_ca,
                 "username": connector.username,
                 "password": connector.password,
+                "quirks": frozenset(connector.quirks),
+                "trusted": overrides.certificates(connector.name, self.objects, self.now()),
             }
         return DeliveryOptions(
             hostname=delivery.helo or self.settings.hostname,
             lmtp=lmtp,
             deadlines=self.deadlines,
-            max_messages=delivery.messages_per_connection,
+            max_messages=1
+            if connector is not None and "no-reuse" in connector.quirks
+            else delivery.messages_per_connection,
             open_body=self.open_body,
             dot_sent=self._dot_sent,
             now_ms=self.now,

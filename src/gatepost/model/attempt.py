@@ -52,6 +52,7 @@ class TlsFacts:
     chain: tuple[CertificateFacts, ...] = ()
     verdict: str = ""  # a certificate token of `Reason`, or "" where the chain is good
     verdict_detail: str = ""
+    pem: tuple[str, ...] = ()  # the chain itself where the verdict is bad: somebody may want to trust it
 
 
 @dataclass(slots=True)

@@ -46,8 +46,12 @@ class Connector:
     concurrency: int | None = None
     username: str = ""
     password: str = ""  # in memory only; encrypted at rest
+    quirks: tuple[str, ...] = ()  # of QUIRKS: what its servers do not bear
     enabled: bool = True
     comment: str = ""
+
+
+QUIRKS = ("no-pipelining", "no-8bitmime", "no-smtputf8", "no-dsn", "no-size", "no-starttls", "no-reuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,27 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """A temporary change that lies over a connector, or over answers of the DNS, and ends by itself.
+
+    what: "tls" (value: a TlsMode), "certificate" (the SHA-256 fingerprint, hex, of a leaf that is taken as it is),
+    "expiry" (a duration), "reroute" (the name of the connector to use instead), "addresses" (value:
+    `mail.example=192.0.2.7,192.0.2.8`: what the name leads to, whatever the DNS says; any connector).
+    """
+
+    name: str  # connector or host, "/", what
+    connector: str  # "" with addresses
+    what: str
+    value: str
+    until: int  # ms since 1970
+    who: str = ""
+    reason: str = ""
+
+
+OVERRIDES = ("tls", "certificate", "expiry", "reroute", "addresses")
+
+
+@dataclass(frozen=True, slots=True)
 class Objects:
     """All objects of one revision; replaced as a whole when one of them changes."""
 
@@ -84,3 +109,4 @@ class Objects:
     connectors: tuple[Connector, ...] = ()
     domains: tuple[AcceptedDomain, ...] = ()
     sources: tuple[Source, ...] = ()
+    overrides: tuple[Override, ...] = ()

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import idna
@@ -103,6 +103,7 @@ class Resolver:
         self._max_cache = max_cache
         self._max_ttl = max(1.0, max_ttl)
         self._cache: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._pinned: dict[str, tuple[str, ...]] = {}
         self._flights: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
 
     async def mx(self, domain: str) -> MxAnswer:
@@ -131,12 +132,20 @@ class Resolver:
             _mail_hosts(name, outcome.values, evidence), looked.ttl, implicit=False, evidence=evidence
         )
 
+    def pin(self, pinned: Mapping[str, tuple[str, ...]]) -> None:
+        """Answer for these hosts with these addresses, whatever the servers say, until called again."""
+        self._pinned = dict(pinned)
+
     async def addresses(self, name: str) -> AddressAnswer:
         """Return the addresses of a host, A and AAAA asked at once; raises `DnsFailure`."""
         literal = literal_address(name)
         if literal:
             return AddressAnswer((literal,), LITERAL_LIFE)
         host = to_query_name(name)
+        if host in self._pinned:
+            question = {"name": host, "type": "A", "answer": list(self._pinned[host]), "by": "pin"}
+            said: dict[str, object] = {"questions": [question]}
+            return AddressAnswer(self._pinned[host], LITERAL_LIFE, evidence=said)
         if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 section 6.3
             return AddressAnswer(_LOCALHOST, LITERAL_LIFE)
         both = await self._both_families(host)

@@ -76,13 +76,14 @@ def peer_chain(ssl_object: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
 
 def tls_facts(ssl_object: ssl.SSLObject | ssl.SSLSocket, verdict: Reason | None, detail: str) -> TlsFacts:
     """Return what a handshake gave, with the verdict over its chain."""
-    cipher = ssl_object.cipher()
+    cipher, chain = ssl_object.cipher(), peer_chain(ssl_object)
     return TlsFacts(
         version=ssl_object.version() or "",
         cipher=cipher[0] if cipher else "",
-        chain=tuple(facts(der) for der in peer_chain(ssl_object)),
+        chain=tuple(facts(der) for der in chain),
         verdict=str(verdict) if verdict is not None else "",
         verdict_detail=detail,
+        pem=tuple(ssl.DER_cert_to_PEM_cert(der) for der in chain) if verdict is not None else (),
     )
 
 

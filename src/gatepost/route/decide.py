@@ -7,6 +7,7 @@ Rule 3: a recipient that our mailbox store knows goes there; others of a domain 
 Rule 4: a local part is never interpreted, not even its `+`: an address is known as written, but for case.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -39,7 +40,9 @@ class _Match(NamedTuple):
 class Router:
     """Decisions over one revision of the objects; made once for it, asked for every recipient."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, instead: Mapping[str, str] | None = None) -> None:
+        """Make the index; `instead` says which connector carries the mail of another one for a while."""
+        self._instead = dict(instead or {})
         self._connectors = sorted(objects.connectors, key=lambda connector: connector.name)
         self._domains = {domain.name: domain for domain in objects.domains}
         self._subdomains = any(domain.match_subdomains for domain in objects.domains)
@@ -65,14 +68,23 @@ class Router:
             return Route(address, domain, DestinationKey("none", "", domain), why)
         match = self._match(domain, accepted)
         if match is not None:
-            key = match.key or DestinationKey("mx", match.connector.name, domain)
-            return Route(address, domain, key, match.why)
+            return self._by(match, address, domain)
         if accepted is not None:
             why = f"{accepted.name} is an internal relay, and no enabled connector takes {domain}"
             return Route(address, domain, DestinationKey("none", "", domain), why)
         return Route(
             address, domain, DestinationKey("mx", "", domain), f"no connector takes {domain}: its own MX do"
         )
+
+    def _by(self, match: _Match, address: str, domain: str) -> Route:
+        """Return the route by a connector, or by the one that stands in for it."""
+        connector, why, key = match.connector, match.why, match.key
+        other = self._instead.get(connector.name)
+        deputy = next((c for c in self._connectors if c.name == other and c.enabled), None)
+        if deputy is not None:
+            why = f"{why}, and {deputy.name} stands in for it"
+            connector, key = deputy, None if deputy.use_mx else DestinationKey("smart", deputy.name, "")
+        return Route(address, domain, key or DestinationKey("mx", connector.name, domain), why)
 
     def explain(self, address: str) -> Route:
         """Return the same decision with every connector that was weighed, and why it won or lost."""

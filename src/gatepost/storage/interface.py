@@ -107,6 +107,7 @@ class Move(NamedTuple):
     address: str = ""
     message_id: int = 0
     limit: int = 0
+    addresses: tuple[str, ...] = ()  # these only; () means all
 
 
 class RowUpdate(NamedTuple):

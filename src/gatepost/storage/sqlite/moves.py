@@ -25,6 +25,7 @@ def run(
         **move._asdict(),
         "last": move.message_id or _ALL,
         "limit": move.limit or -1,
+        "addresses": json.dumps(move.addresses) if move.addresses else "",
         "claimed": json.dumps(list(leases.held(move.source))),
     }
     execute(sql["move_done"])

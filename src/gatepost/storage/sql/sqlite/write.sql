@@ -81,6 +81,7 @@ SELECT message_id, n, size,
 FROM queue AS q
 WHERE destination_id = :source AND message_id >= :message_id AND message_id <= :last
     AND (:domain = '' OR domain = :domain) AND (:address = '' OR address = :address)
+    AND (:addresses = '' OR address IN (SELECT value FROM json_each(:addresses)))
     AND message_id NOT IN (SELECT value FROM json_each(:claimed))
 ORDER BY message_id, n LIMIT :limit
 
