@@ -171,6 +171,9 @@ class DestinationSummary(NamedTuple):
     bytes: int
     oldest_at: int  # accepted_at of the oldest, 0 where nothing waits
     oldest_expires_at: int
+    ages: tuple[
+        tuple[int, int], ...
+    ] = ()  # (start of five minutes in ms, messages accepted in them), oldest first
 
 
 class MessageFilter(NamedTuple):

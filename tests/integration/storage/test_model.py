@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.storage.conformance import NOW, OFFICE, PARTNER, Maker, put
 
+from gatepost.model import ids
 from gatepost.model.mail import Settlement
 from gatepost.model.route import DestinationKey
+from gatepost.storage.counters import BUCKET_MS
 from gatepost.storage.interface import Change, Move, Store
 from gatepost.storage.opening import open_store
 
@@ -42,6 +44,7 @@ class Model:
 
 
 async def act(store: Store, model: Model, make: Maker, step: tuple) -> None:
+    make.now += 70_000  # so that messages are of different ages
     if step[0] == "accept":
         message = make.message(*(f"u{n}@x.example" for n in range(step[1])), claimed=step[3])
         spread = tuple(
@@ -94,6 +97,7 @@ async def compare(store: Store, model: Model) -> None:
     assert audit["balanced"], audit
     assert audit["bodies_without_rows"] == audit["rows_without_bodies"] == audit["rows_without_message"] == 0
     assert audit["queued"] == len(model.rows)
+    assert audit["counters_differ"] == 0
     for outcome in ("delivered", "returned", "cancelled", "failed"):
         assert audit[outcome] == list(model.ended.values()).count(outcome)
     summaries = {s.state.id: s for s in await store.destinations(lambda _: 1000)}
@@ -101,6 +105,14 @@ async def compare(store: Store, model: Model) -> None:
         here = [key for key, destination in model.rows.items() if destination == place]
         counted = (summaries[place].messages, summaries[place].recipients) if place in summaries else (0, 0)
         assert counted == (len({message for message, _ in here}), len(here))
+        ages = summaries[place].ages if place in summaries else ()
+        assert ages == by_age({message for message, _ in here})
+
+
+def by_age(messages: set[int]) -> tuple[tuple[int, int], ...]:
+    """Count messages by the five minutes of their birth, as the store should."""
+    buckets = [ids.born(message) // BUCKET_MS * BUCKET_MS for message in messages]
+    return tuple((bucket, buckets.count(bucket)) for bucket in sorted(set(buckets)))
 
 
 async def story(folder: Path, todo: list[tuple]) -> None:

@@ -28,6 +28,7 @@ from gatepost.storage.interface import (
     TraceFilter,
 )
 from gatepost.storage.opening import open_store
+from gatepost.storage.sqlite.store import open_sqlite
 
 BACKENDS = ["sqlite:"]
 
@@ -45,6 +46,7 @@ def run(url: str, folder: Path, story: Callable[[Store, Maker], Awaitable[None]]
             audit = await store.audit()
             assert audit["balanced"], audit
             assert audit["bodies_without_rows"] == audit["rows_without_bodies"] == 0, audit
+            assert audit["counters_differ"] == 0, audit
         finally:
             await store.close()
 
@@ -154,6 +156,48 @@ def test_two_ends_of_one_recipient_in_one_batch_count_one(url: str, tmp_path: Pa
         assert await c.waiting(store) == (0, 0, 0)
 
     run(url, tmp_path, story)
+
+
+async def ages(store: Store, destination: int) -> list[tuple[int, int]]:
+    """Return the messages at a destination by hours since NOW."""
+    summaries = {s.state.id: s for s in await store.destinations(lambda _: 24 * HOUR)}
+    return [((start - NOW) // HOUR, n) for start, n in summaries[destination].ages]
+
+
+def test_messages_are_counted_by_age_wherever_they_go(url: str, tmp_path: Path) -> None:
+    """R19: how much expires when is known without looking at the queue."""
+
+    async def story(store: Store, make: Maker) -> None:
+        old = make.message("bob@contoso.example", "eve@contoso.example")
+        make.now += 2 * HOUR
+        new = [make.message() for _ in range(3)]
+        await accept(store, old, *new)
+        assert await ages(store, OFFICE.id) == [(0, 1), (2, 3)]
+        await put(store, Change(settles=(settle(old, n=1), settle(new[0]))))
+        assert await ages(store, OFFICE.id) == [(0, 1), (2, 2)]
+        await store.move(Move(make.ids(), OFFICE.id, PARTNER.id, message_id=new[1].id))
+        assert await ages(store, OFFICE.id) == [(0, 1), (2, 1)]
+        assert await ages(store, PARTNER.id) == [(2, 1)]
+
+    run(url, tmp_path, story)
+
+    async def again(store: Store, _: Maker) -> None:
+        assert await ages(store, OFFICE.id) == [(0, 1), (2, 1)]
+        assert await ages(store, PARTNER.id) == [(2, 1)]
+
+    run(url, tmp_path, again)
+
+
+def test_the_audit_finds_a_counter_that_is_wrong(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await open_sqlite(tmp_path)
+        await accept(store, Maker().message())
+        assert (await store.audit())["counters_differ"] == 0
+        store._counters.add({(OFFICE.id, 1): [1, 1, 1]})
+        assert (await store.audit())["counters_differ"] == 1
+        await store.close()
+
+    asyncio.run(story())
 
 
 def test_the_body_goes_with_the_last_recipient_and_not_before(url: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from gatepost.model import ids
 from gatepost.model.attempt import Attempt, CertificateFacts, Reply, SessionFacts, TlsFacts
 from gatepost.model.mail import BodyMissing, Settlement
 from gatepost.storage import spool
-from gatepost.storage.counters import Counters
+from gatepost.storage.counters import BUCKET_MS, IDS_OF_A_BUCKET, Counters
 from gatepost.storage.interface import (
     AttemptView,
     Event,
@@ -81,10 +81,28 @@ def test_a_lease_ends_with_the_last_of_its_recipients() -> None:
 
 
 def test_a_destination_where_nothing_waits_is_not_counted_any_more() -> None:
-    counters = Counters({1: (1, 2, 30)})
-    counters.add({1: [-1, -2, -30], 2: [1, 1, 5]})
+    counters = Counters({(1, 7): (1, 2, 30)})
+    assert counters.ages(1) == ((7 * BUCKET_MS, 1),)
+    counters.add({(1, 7): [-1, -2, -30], (2, 7): [1, 1, 5]})
     assert counters.known() == [2]
     assert counters.get(1) == (0, 0, 0)
+    assert counters.ages(1) == ()
+    assert counters.places() == {(2, 7): 1}
+
+
+def test_ages_are_made_once_for_each_state() -> None:
+    """The queue is asked about every second; a destination that stands still costs nothing."""
+    counters = Counters({(1, 9): (3, 3, 30), (1, 7): (1, 1, 10)})
+    first = counters.ages(1)
+    assert first == ((7 * BUCKET_MS, 1), (9 * BUCKET_MS, 3))
+    assert counters.ages(1) is first
+    counters.add({(1, 9): [-3, -3, -30]})
+    assert counters.ages(1) == ((7 * BUCKET_MS, 1),)
+
+
+@given(st.integers(0, (1 << 42) - 1), st.integers(0, (1 << 21) - 1))
+def test_the_age_of_a_message_stands_in_its_id(born: int, rest: int) -> None:
+    assert (ids.first_of(born) | rest) // IDS_OF_A_BUCKET == born // BUCKET_MS
 
 
 def test_migrations_only_go_forward() -> None:

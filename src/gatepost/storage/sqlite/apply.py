@@ -12,6 +12,7 @@ import apsw
 
 from gatepost.model.attempt import Attempt
 from gatepost.model.mail import NewMessage, Settlement
+from gatepost.storage.counters import IDS_OF_A_BUCKET, Place
 from gatepost.storage.interface import FINAL, Change, Event, RowUpdate
 from gatepost.storage.leases import Leases
 from gatepost.storage.queries import Queries, sizes
@@ -25,7 +26,7 @@ SQL = Queries("sqlite", "write")
 class Effects:
     """What a transaction changes in memory and on the file system, once it is committed."""
 
-    counters: dict[int, list[int]] = field(default_factory=dict)
+    counters: dict[Place, list[int]] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)
     taken: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list)
     dropped: list[tuple[int, int, int]] = field(default_factory=list)
@@ -35,11 +36,11 @@ class Effects:
     revision: int = 0
     spooled: bool = False
 
-    def count(self, destination_id: int, messages: int, recipients: int, octets: int) -> None:
-        """Note a change of what waits at a destination."""
-        entry = self.counters.get(destination_id)
+    def count(self, place: Place, messages: int, recipients: int, octets: int) -> None:
+        """Note a change of what waits at a destination, of an age."""
+        entry = self.counters.get(place)
         if entry is None:
-            self.counters[destination_id] = [messages, recipients, octets]
+            self.counters[place] = [messages, recipients, octets]
         else:
             entry[0] += messages
             entry[1] += recipients
@@ -51,8 +52,8 @@ class Effects:
 
     def merge(self, other: "Effects") -> None:
         """Add the effects of a change that went well."""
-        for destination_id, (messages, recipients, octets) in other.counters.items():
-            self.count(destination_id, messages, recipients, octets)
+        for place, (messages, recipients, octets) in other.counters.items():
+            self.count(place, messages, recipients, octets)
         for name, number in other.ledger.items():
             self.book(name, number)
         self.taken += other.taken
@@ -162,8 +163,9 @@ class Applier:
         at: dict[int, list[int]] = {}
         for recipient in message.recipients:
             at.setdefault(recipient.destination_id, []).append(recipient.n)
+        bucket = message.id // IDS_OF_A_BUCKET
         for destination_id, numbers in at.items():
-            effects.count(destination_id, 1, len(numbers), message.size)
+            effects.count((destination_id, bucket), 1, len(numbers), message.size)
             # Claimed before it is committed: a move in the same batch must leave it alone.
             if message.claimed and message.id not in self._leases.held(destination_id):
                 self._leases.take(destination_id, message.id, tuple(numbers))
@@ -206,7 +208,8 @@ class Applier:
         message_id, size, closed = members[0].message_id, members[0].size, len(members) >= members[0].open
         for destination_id, number in at.items():
             gone = int(closed or not self._waits(destination_id, message_id))
-            effects.count(destination_id, -gone, -number, -size * gone)
+            place = (destination_id, message_id // IDS_OF_A_BUCKET)
+            effects.count(place, -gone, -number, -size * gone)
 
     def _find(self, keys: list[tuple[int, int, int]]) -> list[_Found]:
         found: list[_Found] = []

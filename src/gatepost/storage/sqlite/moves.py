@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from gatepost.storage.counters import IDS_OF_A_BUCKET, Place
 from gatepost.storage.interface import Move
 from gatepost.storage.leases import Leases
 from gatepost.storage.queries import Queries
@@ -16,7 +17,7 @@ def run(
     sql: Queries,
     move: Move,
     leases: Leases,
-    count: Callable[[int, int, int, int], None],
+    count: Callable[[Place, int, int, int], None],
 ) -> int:
     """Move what matches and is not claimed; return how many recipients. The caller holds the leases' lock."""
     if move.source == move.target:
@@ -33,9 +34,9 @@ def run(
     execute(sql["move_insert"], values)
     execute(sql["move_delete"], values)
     execute(sql["move_event"], values)
-    moved, came, octets_came, went, octets_went = execute(sql["move_counts"], values).fetchall()[0]
+    counted = execute(sql["move_counts"], values | {"ids_of_a_bucket": IDS_OF_A_BUCKET}).fetchall()
     execute(sql["move_done"])
-    if moved:
-        count(move.source, -went, -moved, -octets_went)
-        count(move.target, came, moved, octets_came)
-    return int(moved)
+    for bucket, moved, came, octets_came, went, octets_went in counted:
+        count((move.source, bucket), -went, -moved, -octets_went)
+        count((move.target, bucket), came, moved, octets_came)
+    return sum(int(row[1]) for row in counted)

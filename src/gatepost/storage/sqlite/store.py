@@ -220,7 +220,7 @@ class SqliteStore:
 
     async def audit(self) -> dict[str, object]:
         """Count again."""
-        return await self._view.ask(lambda c: upkeep.audit(c, self._spool))
+        return await self._view.ask(lambda c: upkeep.audit(c, self._spool, self._counters))
 
     async def objects(self) -> StoredObjects:
         """Return all objects."""

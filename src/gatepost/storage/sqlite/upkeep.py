@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -11,18 +12,22 @@ import apsw
 
 from gatepost.model import ids
 from gatepost.storage import spool
+from gatepost.storage.counters import IDS_OF_A_BUCKET, Counters, Place, Totals
 from gatepost.storage.queries import Queries
 from gatepost.storage.sqlite.apply import Applier, Effects
 
 READ = Queries("sqlite", "read")
 WRITE = Queries("sqlite", "write")
 SLICE = 2000
+AUDIT_TRIES = 3
+AUDIT_PAUSE = 0.05
 
 
-def counters(connection: apsw.Connection) -> dict[int, tuple[int, int, int]]:
+def counters(connection: apsw.Connection) -> dict[Place, Totals]:
     """Count the queue, once, at the start."""
-    found = cast("list[tuple[int, int, int, int]]", connection.execute(READ["counters"]).fetchall())
-    return {row[0]: (row[1], row[2], row[3]) for row in found}
+    found = connection.execute(READ["counters"], (IDS_OF_A_BUCKET,)).fetchall()
+    rows = cast("list[tuple[int, int, int, int, int]]", found)
+    return {row[:2]: row[2:] for row in rows}
 
 
 def spooled(connection: apsw.Connection) -> set[int]:
@@ -30,8 +35,8 @@ def spooled(connection: apsw.Connection) -> set[int]:
     return {cast("int", row[0]) for row in connection.execute(READ["spooled"])}
 
 
-def audit(connection: apsw.Connection, folder: Path) -> dict[str, object]:
-    """Compare the ledger with what is there, all of one moment."""
+def audit(connection: apsw.Connection, folder: Path, known: Counters) -> dict[str, object]:
+    """Compare the ledger with what is there, all of one moment, and what is counted in memory with it."""
     with connection:
         ledger = {cast("str", name): cast("int", value) for name, value in connection.execute(READ["ledger"])}
         row = connection.execute(READ["audit_counts"]).fetchall()[0]
@@ -46,7 +51,26 @@ def audit(connection: apsw.Connection, folder: Path) -> dict[str, object]:
         "bodies_without_rows": stray_bodies,
         "rows_without_bodies": bodiless + missing,
         "rows_without_message": stray_rows,
+        "counters_differ": _differences(connection, known),
     }
+
+
+def _differences(connection: apsw.Connection, known: Counters) -> int | None:
+    """Return how many counters are wrong; None where mail came and went all the while, so that none can be compared."""
+    for _ in range(AUDIT_TRIES):
+        before, found, after = known.places(), counters(connection), known.places()
+        if before == after and _messages(found) == before:
+            return 0
+        if before == after:
+            time.sleep(AUDIT_PAUSE)  # what was just committed may not be counted yet
+            if known.places() == before:
+                again = _messages(counters(connection))
+                return sum(before.get(place) != again.get(place) for place in before.keys() | again.keys())
+    return None
+
+
+def _messages(found: dict[Place, Totals]) -> dict[Place, int]:
+    return {place: totals[0] for place, totals in found.items()}
 
 
 def prune_slice(connection: apsw.Connection, after: int, before: int) -> tuple[int, int]:

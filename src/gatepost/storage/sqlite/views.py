@@ -47,7 +47,7 @@ def destinations(
             dates = [_one(connection, "first_expiry", state.id)]
             dates.append(by_default + expiry_of(state) if by_default is not None else None)
             expiry = min((date for date in dates if date is not None), default=0)
-        result.append(DestinationSummary(state, *counted, oldest or 0, expiry))
+        result.append(DestinationSummary(state, *counted, oldest or 0, expiry, counters.ages(state.id)))
     return result
 
 

@@ -43,9 +43,10 @@ SELECT data FROM body WHERE message_id = ?
 SELECT size, crc, spool FROM message WHERE id = ? AND open > 0
 
 -- name: counters
-SELECT destination_id, count(*), sum(recipients), sum(size) FROM (
-    SELECT destination_id, count(*) AS recipients, max(size) AS size FROM queue GROUP BY destination_id, message_id)
-GROUP BY destination_id
+SELECT destination_id, bucket, count(*), sum(recipients), sum(size) FROM (
+    SELECT destination_id, message_id / ? AS bucket, count(*) AS recipients, max(size) AS size
+    FROM queue GROUP BY destination_id, message_id)
+GROUP BY destination_id, bucket
 
 -- name: destinations
 SELECT id, kind, connector, next_hop, state, attempts, next_attempt_at, last_error, queued_since, suspended_by,

@@ -99,14 +99,11 @@ INSERT OR IGNORE INTO event (message_id, id, kind, data)
 SELECT DISTINCT message_id, :id, 'moved', json_object('source', :source, 'target', :target) FROM temp.moving
 
 -- name: move_counts
-SELECT count(*),
-    (SELECT count(*) FROM (SELECT DISTINCT message_id FROM temp.moving WHERE NOT known)),
-    (SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT message_id, size FROM temp.moving WHERE NOT known)),
-    (SELECT count(*) FROM (SELECT DISTINCT message_id, size FROM temp.moving) AS d WHERE NOT EXISTS
-        (SELECT 1 FROM queue AS q WHERE q.destination_id = :source AND q.message_id = d.message_id)),
-    (SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT message_id, size FROM temp.moving) AS d WHERE NOT EXISTS
-        (SELECT 1 FROM queue AS q WHERE q.destination_id = :source AND q.message_id = d.message_id))
-FROM temp.moving
+SELECT bucket, sum(recipients), sum(came), sum(came * size), sum(went), sum(went * size) FROM (
+    SELECT message_id / :ids_of_a_bucket AS bucket, count(*) AS recipients, max(size) AS size, NOT max(known) AS came,
+        NOT EXISTS (SELECT 1 FROM queue AS q WHERE q.destination_id = :source AND q.message_id = m.message_id) AS went
+    FROM temp.moving AS m GROUP BY message_id)
+GROUP BY bucket
 
 -- name: move_done
 DROP TABLE IF EXISTS temp.moving
