@@ -176,6 +176,17 @@ class DestinationSummary(NamedTuple):
     ] = ()  # (start of five minutes in ms, messages accepted in them), oldest first
 
 
+class Facets(NamedTuple):
+    """Whose mail waits at a destination, from its oldest rows; `sampled` where there are more."""
+
+    messages: int  # that were looked at
+    recipients: int
+    octets: int
+    recipient_domains: tuple[tuple[str, int], ...]  # with recipients, the most first
+    sender_domains: tuple[tuple[str, int], ...]  # with messages, the most first; "" is the null sender
+    sampled: bool
+
+
 class MessageFilter(NamedTuple):
     """Which queued messages; zero, "" and None mean any."""
 
@@ -349,6 +360,15 @@ class Store(Protocol):
 
     async def destinations(self, expiry_of: Callable[[DestinationState], int]) -> list[DestinationSummary]:
         """Return every destination known; `expiry_of` gives the default expiry of each in milliseconds."""
+
+    async def facets(self, destination_id: int, limit: int) -> Facets:
+        """Return whose mail waits at a destination, from at most `limit` rows, the oldest first."""
+
+    async def dated(self, destination_id: int, limit: int) -> list[tuple[int, int, int]]:
+        """Return messages whose expiry is not the default: (accepted, expires, messages) in five minutes each.
+
+        At most `limit` recipients are looked at, those that expire first.
+        """
 
     async def groups(self, destination_id: int) -> list[tuple[str, int]]:
         """Return the recipient domains that wait at a destination with their number of recipients."""

@@ -188,6 +188,39 @@ def test_messages_are_counted_by_age_wherever_they_go(url: str, tmp_path: Path) 
     run(url, tmp_path, again)
 
 
+def test_whose_mail_waits_is_told_from_the_oldest_rows(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        await accept(
+            store,
+            make.message("bob@contoso.example", "eve@contoso.example"),
+            make.message("cy@sub.contoso.example", sender=""),
+            make.message("bob@contoso.example", sender="zoe@Sender.example"),
+        )
+        found = await store.facets(OFFICE.id, 100)
+        assert found.recipient_domains == (("contoso.example", 3), ("sub.contoso.example", 1))
+        assert found.sender_domains == (("sender.example", 2), ("", 1))
+        assert (found.messages, found.recipients, found.sampled) == (3, 4, False)
+        assert (await store.facets(OFFICE.id, 2)).sampled
+        assert (await store.facets(PARTNER.id, 2)).recipients == 0
+
+    run(url, tmp_path, story)
+
+
+def test_messages_with_an_expiry_of_their_own_are_counted_by_it(url: str, tmp_path: Path) -> None:
+    """B5: extended or shortened expiry."""
+
+    async def story(store: Store, make: Maker) -> None:
+        messages = [make.message("bob@contoso.example", "eve@contoso.example") for _ in range(3)]
+        await accept(store, *messages)
+        until = NOW + 5 * HOUR
+        updates = tuple(RowUpdate(OFFICE.id, m.id, expires_at=until) for m in messages[:2])
+        await put(store, Change(updates=updates))
+        assert await store.dated(OFFICE.id, 100) == [(NOW, until, 2)]
+        assert await store.dated(PARTNER.id, 100) == []
+
+    run(url, tmp_path, story)
+
+
 def test_the_audit_finds_a_counter_that_is_wrong(tmp_path: Path) -> None:
     async def story() -> None:
         store = await open_sqlite(tmp_path)

@@ -25,6 +25,7 @@ from gatepost.storage.interface import (
     DestinationSummary,
     Done,
     Event,
+    Facets,
     Health,
     HistoryEntry,
     MessageFilter,
@@ -36,7 +37,7 @@ from gatepost.storage.interface import (
     TraceFilter,
 )
 from gatepost.storage.leases import Leases
-from gatepost.storage.sqlite import claims, connection, moves, objects, upkeep, views
+from gatepost.storage.sqlite import aggregates, claims, connection, moves, objects, upkeep, views
 from gatepost.storage.sqlite import documents as remembered
 from gatepost.storage.sqlite.apply import SQL, Applier, Effects
 from gatepost.storage.sqlite.checkpointer import Checkpointer
@@ -164,6 +165,14 @@ class SqliteStore:
     async def destinations(self, expiry_of: Callable[[DestinationState], int]) -> list[DestinationSummary]:
         """Return every destination with what waits there."""
         return await self._view.ask(lambda c: views.destinations(c, self._counters, expiry_of))
+
+    async def facets(self, destination_id: int, limit: int) -> Facets:
+        """Return whose mail waits."""
+        return await self._view.ask(lambda c: aggregates.facets(c, destination_id, limit))
+
+    async def dated(self, destination_id: int, limit: int) -> list[tuple[int, int, int]]:
+        """Return messages with an expiry of their own."""
+        return await self._view.ask(lambda c: aggregates.dated(c, destination_id, limit))
 
     async def groups(self, destination_id: int) -> list[tuple[str, int]]:
         """Return the recipient domains at a destination."""

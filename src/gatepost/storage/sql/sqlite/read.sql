@@ -61,6 +61,23 @@ SELECT accepted_at FROM queue WHERE destination_id = ? AND expires_at IS NULL OR
 -- name: first_expiry
 SELECT min(expires_at) FROM queue INDEXED BY queue_expiry WHERE destination_id = ? AND expires_at IS NOT NULL
 
+-- name: facet_domains
+SELECT domain, count(*) FROM (SELECT domain FROM queue WHERE destination_id = ? ORDER BY message_id, n LIMIT ?)
+GROUP BY domain ORDER BY 2 DESC, 1
+
+-- name: facet_senders
+SELECT m.sender, count(*), sum(m.size) FROM (
+    SELECT DISTINCT message_id FROM (
+        SELECT message_id FROM queue WHERE destination_id = ? ORDER BY message_id, n LIMIT ?)) AS q
+    CROSS JOIN message AS m ON m.id = q.message_id
+GROUP BY m.sender
+
+-- name: dated
+SELECT message_id / :ids_of_a_bucket, expires_at / :bucket, count(DISTINCT message_id) FROM (
+    SELECT message_id, expires_at FROM queue INDEXED BY queue_expiry
+    WHERE destination_id = :destination_id AND expires_at IS NOT NULL ORDER BY expires_at LIMIT :limit)
+GROUP BY 1, 2
+
 -- name: groups
 SELECT domain, count(*) FROM queue WHERE destination_id = ? GROUP BY domain ORDER BY 2 DESC, 1
 
