@@ -6,11 +6,9 @@ Rule: the sentence is English and a key of the catalogue; `tr` marks it, whoever
 from collections.abc import Callable, Sequence
 
 from gatepost.config.problems import Problem
+from gatepost.i18n import tr
 
-
-def tr(sentence: str) -> str:
-    """Mark a sentence for translation where it is written; it is translated where it is shown."""
-    return sentence
+__all__ = ["tr"]
 
 
 class AdminError(Exception):

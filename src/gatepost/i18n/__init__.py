@@ -14,6 +14,11 @@ FOLDER = Path(__file__).parent
 Translator = Callable[[str], str]
 
 
+def tr(sentence: str) -> str:
+    """Mark a sentence for translation where it is written; it is translated where it is shown."""
+    return sentence
+
+
 def _same(sentence: str) -> str:
     return sentence
 

@@ -31,10 +31,11 @@ class ObjectDiff(NamedTuple):
 class Effect:
     """What would become of queued mail: recipients by fate, with samples (addresses) of each."""
 
-    delivered: int = 0  # tried at once, to known recipients or by another way
-    returned: int = 0
+    delivered: int = 0  # into our own mailbox store
+    retried: int = 0  # tried again at once, where it waits
+    rerouted: int = 0  # to another destination
+    returned: int = 0  # to the sender, at once
     held: int = 0
-    rerouted: int = 0
     deleted: int = 0
     unchanged: int = 0
     known: int = 0  # recipients that our mailbox store knows

@@ -1,0 +1,111 @@
+"""What would become of queued mail if the objects were these: the same decisions as re-routing, without the moves.
+
+Rule: whatever re-routing does with an address, this counts; a test compares the two.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gatepost.config import overrides
+from gatepost.flow.journey import Journey
+from gatepost.model.fix import Effect
+from gatepost.model.objects import Objects
+from gatepost.model.route import DestinationKey
+from gatepost.queue.lane import Lane
+from gatepost.route.decide import Router, Standing
+
+PAGE = 2000
+SAMPLES = 10
+
+
+@dataclass(slots=True)
+class Count:
+    """Recipients by fate, with a few addresses of each."""
+
+    fates: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, list[str]] = field(default_factory=dict)
+    messages: int = 0
+
+    def add(self, fate: str, number: int, sample: str) -> None:
+        """Count recipients of one fate."""
+        self.fates[fate] = self.fates.get(fate, 0) + number
+        kept = self.samples.setdefault(fate, [])
+        if sample and len(kept) < SAMPLES:
+            kept.append(sample)
+
+    def effect(self) -> Effect:
+        """Return the effect."""
+        samples = {fate: tuple(found) for fate, found in self.samples.items() if found}
+        return Effect(messages=self.messages, samples=samples, **self.fates)
+
+
+async def effect_of_objects(journey: Journey, after: Objects) -> Effect:
+    """Return what would become of queued recipients if the objects were changed to these."""
+    now = journey.now()
+    world = journey.world
+    router = Router(after, overrides.reroutes(after, now))
+    connectors = {c.name: overrides.effective(c, after, now) for c in after.connectors}
+    pins = tuple(o for o in after.overrides if o.until > now)
+    count = Count()
+    for lane in list(journey.lanes.by_id.values()):
+        groups = await journey.store.groups(lane.id)
+        if not groups:
+            continue
+        changed = world.connectors.get(lane.key.connector) != connectors.get(lane.key.connector)
+        judge = _Judge(lane, router, "retried" if changed or pins != world.pins() else "unchanged")
+        for domain, number in groups:
+            await _domain(journey, judge, domain, number, count)
+    count.messages = sum(
+        s.messages for s in await journey.store.destinations(journey.expiry_of) if s.messages
+    )
+    return count.effect()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    lane: Lane
+    router: Router
+    stays: str
+
+    def fate(self, address: str) -> str:
+        """Return what becomes of an address that waits here."""
+        key: DestinationKey = self.router.route(address).destination
+        if key.kind == "none":
+            return "returned" if self.router.standing(address) == Standing.UNKNOWN else "held"
+        if key.id == self.lane.id:
+            return self.stays
+        return "delivered" if key.kind == "mailbox" else "rerouted"
+
+
+async def _domain(journey: Journey, judge: _Judge, domain: str, number: int, count: Count) -> None:
+    if not judge.router.depends_on_address(domain):
+        count.add(judge.fate(f"x@{domain}"), number, f"@{domain}")
+        return
+    after = ""
+    while True:
+        rows = await journey.store.queued_addresses(judge.lane.id, domain, after, PAGE)
+        if not rows:
+            return
+        for address, waiting in rows:
+            standing = judge.router.standing(address)
+            known = standing == Standing.KNOWN
+            count.fates["known" if known else "unknown"] = (
+                count.fates.get("known" if known else "unknown", 0) + waiting
+            )
+            count.add(judge.fate(address), waiting, address)
+        after = rows[-1][0]
+        await asyncio.sleep(0)
+
+
+async def effect_of_ending(journey: Journey, lanes: Iterable[Lane], fate: str) -> Effect:
+    """Return what would become of mail if everything that waits in lanes were returned, deleted, held or retried."""
+    ids = {lane.id for lane in lanes}
+    count = Count()
+    for summary in await journey.store.destinations(journey.expiry_of):
+        if summary.state.id in ids and summary.recipients:
+            count.messages += summary.messages
+            rows = await journey.store.groups(summary.state.id)
+            for domain, number in rows:
+                count.add(fate, number, f"@{domain}")
+    return count.effect()
