@@ -12,8 +12,8 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
+from gatepost.app.stored import object_of
 from gatepost.config import overrides
-from gatepost.config.objects import from_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
 from gatepost.deliver.options import Deadlines
@@ -219,10 +219,7 @@ async def load_objects(world: World) -> Objects:
         if kind not in kinds:
             continue
         for name in sorted(objects):
-            data = dict(objects[name])
-            if data.get("password"):
-                data["password"] = box.decrypt(str(data["password"]))
-            kinds[kind].append(from_dict(kind, data))
+            kinds[kind].append(object_of(kind, objects[name], box))
     lying_over = [overrides.from_dict(data) for data in stored.kinds.get(overrides.KIND, {}).values()]
     connectors: list[Connector] = kinds["connector"]
     domains: list[AcceptedDomain] = kinds["accepted_domain"]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from gatepost.app.stored import object_of
 from gatepost.config import overrides
 from gatepost.config.changes import ObjectChange
 from gatepost.config.objects import to_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
+from gatepost.flow.fixing import Fixing
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
@@ -58,6 +60,7 @@ class Control:
         self._apply = apply
         self._reload = reload
         self.started = False
+        self.fixing: Fixing
 
     @property
     def settings(self) -> Settings:
@@ -201,6 +204,17 @@ class Control:
         moved = await self._apply()
         self._world.say("objects.changed", revision=revision, by=who, what=what[:1000], moved=moved)
         return revision
+
+    async def objects_before(self, revision: int) -> Mapping[tuple[str, str], object]:
+        """Return the objects that a revision changed, as they were before it; None: they were not there."""
+        box = open_box(Path(self.settings.data_dir))
+        found: dict[tuple[str, str], object] = {}
+        for entry in await self.store.history(1000, revision + 1):
+            if entry.revision != revision:
+                break
+            before = None if entry.before is None else object_of(entry.kind, entry.before, box)
+            found[entry.kind, entry.name] = before
+        return found
 
     async def tokens(self) -> Mapping[str, Mapping[str, object]]:
         """Return the API tokens by name."""

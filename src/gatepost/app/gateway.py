@@ -12,9 +12,10 @@ from gatepost.app import building
 from gatepost.app.control import Control
 from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.expiry import Expiry
+from gatepost.flow.fixing import Fixing
 from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.journey import Journey
-from gatepost.flow.rerouting import apply_objects, recheck
+from gatepost.flow.rerouting import apply_objects, finish_apply, recheck
 from gatepost.flow.returns import Returns
 from gatepost.flow.world import World
 from gatepost.model.ids import to_text
@@ -64,6 +65,10 @@ class Gateway:
         self.control = Control(self.journey, returns, self.objects_changed, self.read_settings)
         self.intelligence = Intelligence(self.journey)
         await self._restore()
+        fixing = Fixing(self.journey, self.control)
+        self.intelligence.parts.append(fixing)
+        self.journey.observer.observers.append(fixing)
+        self.control.fixing = fixing
         await self.intelligence.restore()
         self._listener = building.make_listener(self.world, self.journey)
         await self._listener.start()
@@ -78,6 +83,7 @@ class Gateway:
             asyncio.ensure_future(self._prune()),
             asyncio.ensure_future(self.intelligence.run()),
         ]
+        self.world.start(finish_apply(self.journey))
         self.ready = self.control.started = True
         self.world.say(
             "gateway.started",

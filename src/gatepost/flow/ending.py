@@ -29,19 +29,17 @@ RETURNED = Verdict(
 
 
 async def end_all(journey: Journey, lane: Lane, before: int, how: str, who: str) -> int:
-    """End what was accepted before a time (ms since 1970); `how` is return_now or delete. Return how many recipients."""
+    """End what was accepted before a time (ms since 1970), by return_now or delete; return how many recipients."""
     journey.lanes.drop_items(lane)
     newer: list[Item] = []
     ended = 0
     try:
         while items := await journey.store.claim(lane.id, PAGE, CLAIM_BYTES, EVERY_TIME):
-            for item in items:
-                if item.accepted_at > before:
-                    newer.append(item)
-                    continue
-                ended += len(item.recipients)
-                await _end_one(journey, lane, item, how, who)
-            await asyncio.sleep(0)
+            newer += [item for item in items if item.accepted_at > before]
+            older = [item for item in items if item.accepted_at <= before]
+            ended += sum(len(item.recipients) for item in older)
+            # a page at a time: they share their syncs, and never more of them are in memory
+            await asyncio.gather(*(_end_one(journey, lane, item, how, who) for item in older))
     finally:
         journey.release(newer)
     if newer:
@@ -60,4 +58,4 @@ async def _end_one(journey: Journey, lane: Lane, item: Item, how: str, who: str)
         (r, *journey.own_failure(lane, item, r, RETURNED, Phase.ROUTE, Reason.CANCELLED, "returned"))
         for r in item.recipients
     ]
-    await journey.returned(lane, item, final)
+    await journey.ended_now(lane, item, final)

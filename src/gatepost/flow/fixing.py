@@ -98,7 +98,9 @@ class Fixing:
         action = ACTIONS.get(asked.action)
         if action is None:
             raise BadFix(
-                tr('There is no fix "{name}": use one of {names}.'), name=asked.action, names=", ".join(ACTIONS)
+                tr('There is no fix "{name}": use one of {names}.'),
+                name=asked.action,
+                names=", ".join(ACTIONS),
             )
         missing = [name for name in action.needs if not asked.parameters.get(name)]
         if missing:
@@ -140,7 +142,9 @@ class Fixing:
         if target.destination_id:
             found = lanes.get(target.destination_id)
             return [found] if found is not None else []
-        return [lane for lane in lanes.values() if target.connector and lane.key.connector == target.connector]
+        return [
+            lane for lane in lanes.values() if target.connector and lane.key.connector == target.connector
+        ]
 
     async def applied(self, limit: int = 100) -> list[AppliedFix]:
         """Return what was applied, newest first."""
@@ -318,7 +322,12 @@ class Fixing:
             return
         for fix in list(self._watched.values()):
             mine = lane in self.lanes_of(target_of(fix))
-            if mine and fix.state == "applied" and fix.action not in ENDED and failure.session.started_at > fix.at:
+            if (
+                mine
+                and fix.state == "applied"
+                and fix.action not in ENDED
+                and failure.session.started_at > fix.at
+            ):
                 self._world.start(self._settle(fix, "failing"))
 
     def resolved(self, lane: Lane, targets: Sequence[Address]) -> None:
@@ -366,7 +375,9 @@ class Fixing:
 def target_of(fix: AppliedFix) -> Target:
     """Return what an applied fix was for."""
     number = str(fix.parameters.get("destination_id", "0"))
-    return Target(str(fix.parameters.get("connector", "")), int(number) if number.isdecimal() else 0, fix.insight)
+    return Target(
+        str(fix.parameters.get("connector", "")), int(number) if number.isdecimal() else 0, fix.insight
+    )
 
 
 def object_changes(before: Objects, after: Objects) -> list[ObjectChange]:
@@ -382,7 +393,12 @@ def object_diffs(before: Objects, after: Objects) -> tuple[ObjectDiff, ...]:
     )
 
 
-_FIELD = {"connector": "connectors", "accepted_domain": "domains", "source": "sources", "override": "overrides"}
+_FIELD = {
+    "connector": "connectors",
+    "accepted_domain": "domains",
+    "source": "sources",
+    "override": "overrides",
+}
 
 
 def dict_of(objects: Objects, kind: str, name: str) -> dict[str, object] | None:
@@ -405,5 +421,3 @@ def put_back(objects: Objects, before: Mapping[tuple[str, str], object]) -> Obje
         together = sorted([*kept, *back], key=lambda e: str(getattr(e, "name", "")))
         objects = replace(objects, **{field: tuple(together)})  # type: ignore[arg-type]
     return objects
-
-

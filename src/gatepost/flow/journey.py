@@ -7,7 +7,7 @@ Rule 3: a message ends in one transaction with everything that its end causes (h
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class Journey:
         )  # about to be returned or cancelled: not to be tried any more
         self.recheck: Callable[[Lane], None] = lambda lane: None
         self.ended: Callable[[Lane, Item, list[Final]], None]
+        self.ended_now: Callable[[Lane, Item, list[Final]], Awaitable[None]]  # waits for the disk
         self.relayed: Callable[[Lane, Item, list[QueuedRecipient]], None]
 
     # ---------------------------------------------------------------- accept

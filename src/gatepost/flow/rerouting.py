@@ -4,19 +4,24 @@ Rule: what is under way ends where it is; what waits moves to where it would go 
 stays where it is gets the connector's new policy and, where it was held back, an attempt at once (R17).
 """
 
+import asyncio
+from collections.abc import Awaitable
+
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
+from gatepost.model.document import Document
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.mail import Item
 from gatepost.model.objects import Objects
 from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
 from gatepost.route.decide import Router, Standing
-from gatepost.storage.interface import Move
+from gatepost.storage.interface import Change, Move
 
 PAGE = 2000
 CLAIM_BYTES = 8 << 20
 EVERY_TIME = 1 << 60
+CARRIED_OUT = "carried-out"  # the kind of the document that names the revision whose re-routing is complete
 UNKNOWN = Verdict(
     FailureClass.RECIPIENT_UNKNOWN,
     "",
@@ -51,10 +56,25 @@ async def apply_objects(journey: Journey, objects: Objects) -> int:
         if changed and lane.queued_since:
             world.resolver.flush()
             journey.lanes.retry_now(lane)
+    world.start(_return_all_unknown(journey, objects.revision))
+    return moved
+
+
+async def _return_all_unknown(journey: Journey, revision: int) -> None:
+    """Return what has no way out and whose recipient nobody knows; then the change has been carried out whole."""
     for lane in [x for x in journey.lanes.by_id.values() if x.key.kind == "none" and x.queued_since]:
         await return_unknown(journey, lane)
         journey.lanes.arrived(lane)
-    return moved
+    carried_out = Document(CARRIED_OUT, "", journey.now(), {"revision": revision})
+    journey.store.write(Change(documents=(carried_out,)))
+
+
+async def finish_apply(journey: Journey) -> None:
+    """Carry out, after a crash, a change of the objects whose re-routing was cut off."""
+    done = await journey.store.document(CARRIED_OUT, "")
+    revision = done.data.get("revision") if done is not None and done.data is not None else None
+    if revision != journey.world.objects.revision:
+        await apply_objects(journey, journey.world.objects)
 
 
 async def return_unknown(journey: Journey, lane: Lane) -> int:
@@ -67,6 +87,7 @@ async def return_unknown(journey: Journey, lane: Lane) -> int:
         items = await journey.store.claim(lane.id, PAGE, CLAIM_BYTES, EVERY_TIME)
         if not items:
             break
+        ending: list[Awaitable[None]] = []
         for item in items:
             unknown = tuple(
                 r for r in item.recipients if world.router.standing(r.address) == Standing.UNKNOWN
@@ -77,7 +98,8 @@ async def return_unknown(journey: Journey, lane: Lane) -> int:
                 returned += len(unknown)
                 reason = (UNKNOWN, Phase.ROUTE, Reason.NO_CONNECTOR, "returned")
                 final: list[Final] = [(r, *journey.own_failure(lane, item, r, *reason)) for r in unknown]
-                journey.ended(lane, item._replace(recipients=unknown), final)
+                ending.append(journey.ended_now(lane, item._replace(recipients=unknown), final))
+        await asyncio.gather(*ending)
     journey.release(kept)
     return returned
 

@@ -49,6 +49,7 @@ class Returns:
         self.store = journey.store
         self._turn = asyncio.Semaphore(AT_ONCE)
         journey.ended = self.ended
+        journey.ended_now = self.ended_now
         journey.relayed = self.relayed
 
     def ended(self, lane: Lane, item: Item, final: list[Final]) -> None:
