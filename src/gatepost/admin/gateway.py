@@ -5,7 +5,11 @@ from typing import Protocol
 
 from gatepost.config.changes import ObjectChange
 from gatepost.config.settings import Settings
+from gatepost.fix.edit import Target
+from gatepost.fix.offers import Situation
+from gatepost.flow.fixing import Fixing
 from gatepost.model.document import Document
+from gatepost.model.evidence import Because
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.storage.interface import DestinationState, Store
@@ -74,6 +78,18 @@ class Gateway(Protocol):
         `objects.revision` is the one that they were made from; raises `storage.interface.RevisionConflict`.
         Secrets in `objects` are in clear text: they are encrypted here, never before.
         """
+
+    @property
+    def fixing(self) -> Fixing:
+        """Return what previews, applies and undoes fixes."""
+
+    def fix_target(self, text: str) -> Target | None:
+        """Return what an insight is about, None where the text names none."""
+
+    async def fix_situation(
+        self, target: Target
+    ) -> tuple[Situation, Sequence[tuple[str, tuple[Because, ...]]]]:
+        """Return what is known of a destination, and the fixes that its ranked causes ask for, in order."""
 
     async def tokens(self) -> Mapping[str, Mapping[str, object]]:
         """Return the API tokens by name, as `put_token` got them."""

@@ -8,6 +8,7 @@ from gatepost import __version__
 from gatepost.admin.auth import TokenUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
+from gatepost.admin.fixes import FixUseCases
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.messages import MessageUseCases
 from gatepost.admin.objects import ObjectUseCases
@@ -27,6 +28,7 @@ class Service:
         self.queue = QueueUseCases(gateway)
         self.messages = MessageUseCases(gateway, self.queue)
         self.tokens = TokenUseCases(gateway)
+        self.fixes = FixUseCases(gateway)
 
     def route_explain(self, address: str) -> Json:
         """Return where an address goes, with every connector that was weighed and why it lost."""

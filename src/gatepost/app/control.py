@@ -12,11 +12,15 @@ from gatepost.config.changes import ObjectChange
 from gatepost.config.objects import to_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
+from gatepost.fix.edit import Target
+from gatepost.fix.offers import Situation
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
+from gatepost.flow.situation import situation
 from gatepost.model.document import Document
+from gatepost.model.evidence import Because
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
@@ -215,6 +219,16 @@ class Control:
             before = None if entry.before is None else object_of(entry.kind, entry.before, box)
             found[entry.kind, entry.name] = before
         return found
+
+    def fix_target(self, text: str) -> Target | None:
+        """Return what an insight is about."""
+        return None
+
+    async def fix_situation(
+        self, target: Target
+    ) -> tuple[Situation, Sequence[tuple[str, tuple[Because, ...]]]]:
+        """Return what is known of a destination, and the fixes that its ranked causes ask for, in order."""
+        return await situation(self._journey, self.fixing, target), ()
 
     async def tokens(self) -> Mapping[str, Mapping[str, object]]:
         """Return the API tokens by name."""

@@ -23,6 +23,7 @@ COMMANDS = {
     "source": ("gatepost.cli.source:source", tr("Who may hand mail in: sources.")),
     "queue": ("gatepost.cli.queue:queue", tr("What waits where and why, and steering it.")),
     "message": ("gatepost.cli.message:message", tr("Messages that wait: find, show, end, save.")),
+    "fix": ("gatepost.cli.fix:fix", tr("What would help, what it would do, doing it, undoing it.")),
     "trace": ("gatepost.cli.trace:trace", tr("Messages of the past and present, and what became of them.")),
     "route": ("gatepost.cli.route:route", tr("Where an address goes, and why.")),
     "token": ("gatepost.cli.token:token", tr("Tokens for programs that use the API.")),

@@ -95,6 +95,9 @@ class Fixing:
 
     async def preview(self, asked: Asked) -> Preview:
         """Return exactly what a fix would do now; raises `BadFix`."""
+        return await self._preview(asked, self._journey.now())
+
+    async def _preview(self, asked: Asked, now: int) -> Preview:
         action = ACTIONS.get(asked.action)
         if action is None:
             raise BadFix(
@@ -106,7 +109,7 @@ class Fixing:
         if missing:
             raise BadFix(tr("This fix needs {names}."), names=", ".join(missing))
         before = self._world.objects
-        after = self._edited(asked)
+        after = self._edited(asked, now)
         effect = await self._effect(asked, before, after)
         gone = effect.returned + effect.deleted + effect.delivered
         guard = warnings(asked.action, await self.guard_of(asked.target))
@@ -121,8 +124,8 @@ class Fixing:
             (MAIL_IS_GONE,) if gone and action.undo != "full" else (),
         )
 
-    def _edited(self, asked: Asked) -> Objects:
-        context = Context(self._journey.now(), asked.who, asked.reason)
+    def _edited(self, asked: Asked, now: int) -> Objects:
+        context = Context(now, asked.who, asked.reason)
         after = edit(asked.action, self._world.objects, asked.target, asked.parameters, context)
         problems = validate(after)
         if problems:
@@ -164,7 +167,8 @@ class Fixing:
 
     async def apply(self, asked: Asked) -> AppliedFix:
         """Make a fix true; what it changes in objects and its record are one transaction."""
-        preview = await self.preview(asked)
+        now = self._journey.now()
+        preview = await self._preview(asked, now)
         fix = AppliedFix(
             id=self._world.new_id(),
             insight=asked.target.insight,
@@ -174,15 +178,14 @@ class Fixing:
             who=asked.who,
             via=asked.via,
             reason=asked.reason,
-            at=self._journey.now(),
+            at=now,
             preview=preview,
         )  # fmt: skip
         if asked.action in QUEUE_ACTIONS:
             await self._write(fix)
             await self._queue_action(fix, asked)
         elif preview.objects:
-            after = self._edited(asked)
-            fix = await self._save(fix, after)
+            fix = await self._save(fix, self._edited(asked, now))
         self._say("fix.applied", fix)
         self._watched[fix.id] = fix
         self.changed(fix)
