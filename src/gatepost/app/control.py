@@ -15,6 +15,7 @@ from gatepost.config.settings import Settings
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
@@ -65,6 +66,7 @@ class Control:
         self._reload = reload
         self.started = False
         self.fixing: Fixing
+        self.insights: Insights
 
     @property
     def settings(self) -> Settings:

@@ -13,6 +13,7 @@ from gatepost.app.control import Control
 from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.expiry import Expiry
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.journey import Journey
 from gatepost.flow.rerouting import apply_objects, finish_apply, recheck
@@ -64,6 +65,7 @@ class Gateway:
         self._expiry = Expiry(self.journey, returns)
         self.control = Control(self.journey, returns, self.objects_changed, self.read_settings)
         self.intelligence = Intelligence(self.journey)
+        self._watch()
         await self._restore()
         fixing = Fixing(self.journey, self.control)
         self.intelligence.parts.append(fixing)
@@ -92,6 +94,12 @@ class Gateway:
             milliseconds=round((time.monotonic() - started) * 1000),
             in_doubt=[to_text(i) for i in self.world.journal.in_doubt()],
         )
+
+    def _watch(self) -> None:
+        """Let the parts of mail flow intelligence hear of the journey."""
+        insights = self.control.insights = Insights(self.journey, lambda: self._expiry.summaries)
+        self.journey.observer.observers.append(insights)
+        self.intelligence.parts.append(insights)
 
     async def _restore(self) -> None:
         """Bring back every destination that holds mail, with its state and its root error."""

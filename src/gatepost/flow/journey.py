@@ -354,7 +354,7 @@ class Journey:
         self.store.write(Change(attempts=attempts))
         self.lanes.failed(lane)
         for one, _, said in failures:
-            self._say_failure("destination.failed", lane, one, said)
+            self._say_failure("destination.failed", lane, one, said, root=one is failure)
         if verdict.permanent:
             self.world.start(self.fail_all(lane, failure, verdict, attempt))
 

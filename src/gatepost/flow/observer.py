@@ -23,8 +23,8 @@ class Observer(Protocol):
     ) -> None:
         """Hear of a failed attempt.
 
-        `event` is host.failed (another host took us), destination.failed, message.deferred or message.failed (then
-        `more` has message_id and recipient).
+        `event` is host.failed (another host took us), destination.failed (`more` may have `root`: False for a host
+        that failed before the last one), message.deferred or message.failed (then `more` has message_id and recipient).
         """
 
     def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:

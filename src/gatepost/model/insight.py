@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from typing import NamedTuple
 
 from gatepost.model.failure import LastError
 
@@ -37,6 +38,7 @@ class Scope(StrEnum):
     """What is broken."""
 
     DESTINATION = "destination"  # one destination: everything that goes there
+    HOSTS = "hosts"  # some hosts or addresses of a destination; others work, so that nothing waits
     MESSAGES = "messages"  # some messages or recipients at a destination that else works
     GATEWAY = "gateway"  # ourselves: our network, resolver, clock or disk, shown by many destinations at once
 
@@ -63,7 +65,8 @@ class Insight:
     """What is known of one fingerprint; a snapshot, replaced as a whole. Times are ms since 1970, 0 for never.
 
     How many messages wait, since when and until when is not in here: that is the destination's own count, read
-    when the insight is shown. `parent` is the fingerprint of the insight of the gateway that explains this one.
+    when the insight is shown. `parent` is the fingerprint of the insight that explains this one: one of the gateway,
+    or for some hosts the one that says that all of them fail. `destination_id` 0: no single destination.
     """
 
     id: int  # of `model.ids`; the text form is what users see
@@ -85,6 +88,26 @@ class Insight:
     acknowledged_by: str = ""
     acknowledged_at: int = 0
     note: str = ""
+    destination: str = ""  # what people called the destination at the last failure
+    peak: int = 0  # the most messages that waited in this episode
+    mark: int = 0  # how many waited (or failed in an hour) when it was last weighed as grown
+    escalated_at: int = 0
+    resolved_why: str = ""  # recovered | quiet | superseded | gone | dissolved | by hand
+    resolved_by: str = ""  # who, by hand
+    past: tuple["Episode", ...] = ()  # newest first
+    grouping: tuple[tuple[str, int], ...] = ()  # of the gateway: what was counted when it was opened
+    members: tuple[str, ...] = ()  # of the gateway: fingerprints of the insights that it explains
+
+
+class Episode(NamedTuple):
+    """One time that an insight was open, and over."""
+
+    opened_at: int
+    resolved_at: int
+    attempts: int
+    ended: int
+    peak: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,365 @@
+"""Feed the book of insights with what happens on the journey, keep it on disk, and tell who wants to know.
+
+Guarantee: a failure costs a few counters in memory; what changed is written down and told once a second.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from gatepost.deliver.targets import Target
+from gatepost.flow.journey import Journey
+from gatepost.flow.records import Final, error_of
+from gatepost.insight import kept
+from gatepost.insight.book import Book, Trouble
+from gatepost.insight.correlate import (
+    LEAST,
+    SHOWN_MEMBERS,
+    WINDOW_MS,
+    Failing,
+    Group,
+    common_cause,
+    dissolved,
+    family_of,
+    joins,
+    organisation,
+)
+from gatepost.insight.hosts import Hosts, sight
+from gatepost.insight.weigh import Load
+from gatepost.model.attempt import Failure, SessionFacts
+from gatepost.model.document import Document
+from gatepost.model.evidence import Neighbours
+from gatepost.model.failure import Concern, LastError, Reason, Verdict
+from gatepost.model.insight import Insight, Scope
+from gatepost.model.mail import Item
+from gatepost.queue.lane import Lane
+from gatepost.storage.interface import Change, DestinationSummary
+
+PRUNE_MS = 3_600_000
+PAGE = 1000
+QUIET_SLACK_MS = 60_000
+QUIET_ENDED_MS = 3_600_000
+EXAMPLES = 5
+
+Subscriber = Callable[[Insight, Insight | None], None]
+
+
+class Insights:
+    """The observer and part that owns the book and the hosts."""
+
+    def __init__(self, journey: Journey, summaries: Callable[[], Sequence[DestinationSummary]]) -> None:
+        self._journey = journey
+        self._world = journey.world
+        self._summaries = summaries
+        self.book = Book(self._world.new_id, self._retention())
+        self.hosts = Hosts()
+        self._subscribers: list[Subscriber] = []
+        self._pruned_at = 0
+
+    def _retention(self) -> int:
+        return self._world.settings.retention.insights * 1000
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call back with each insight that changed and what it was before; return what ends that."""
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    # ---------------------------------------------------------------- the journey tells
+
+    def failed(
+        self, event: str, lane: Lane, failure: Failure, verdict: Verdict, more: Mapping[str, object]
+    ) -> None:
+        """Count a failed attempt where it belongs."""
+        now = self._journey.now()
+        error = error_of(failure, verdict, now, self._world.settings.hostname, failure.session.id)
+        of_all = event == "destination.failed" or _holds_back(failure, verdict)
+        if event == "host.failed" or of_all:
+            self.hosts.failed(sight(failure.session, now), error)
+        if event == "host.failed":
+            self._count(lane, verdict, error, now, Scope.HOSTS)
+        elif of_all and more.get("root", True):
+            again = event != "destination.failed" and lane.state == "retry" and not lane.probing
+            if verdict.permanent and not lane.key.connector and not self.hosts.worked(lane.id):
+                self._count_strangers(verdict, error, now)
+            else:
+                self._count(lane, verdict, error, now, Scope.DESTINATION, times=0 if again else 1)
+        elif not of_all:
+            self._count(lane, verdict, error, now, Scope.MESSAGES, ended=event == "message.failed")
+
+    def _count(
+        self,
+        lane: Lane,
+        verdict: Verdict,
+        error: LastError,
+        now: int,
+        scope: Scope,
+        *,
+        times: int = 1,
+        ended: bool = False,
+    ) -> None:
+        trouble = Trouble(
+            scope=scope,
+            connector=lane.key.connector,
+            destination_id=lane.id,
+            failure_class=verdict.failure_class,
+            error=error,
+            sub=verdict.sub,
+            destination=self._world.destination_name(lane),
+            times=times,
+            waits=not ended,
+            quiet_ms=QUIET_ENDED_MS if ended else max(lane.policy.retry) * 2500 + QUIET_SLACK_MS,
+        )
+        insight = self.book.failed(trouble, now)
+        parent = self.book.get(insight.parent) if insight is not None and insight.parent else None
+        if parent is not None and parent.fingerprint.scope == Scope.GATEWAY:
+            self._count_gateway(parent.fingerprint.failure_class, verdict.sub, error, now, times)
+
+    def _count_strangers(self, verdict: Verdict, error: LastError, now: int) -> None:
+        """Count a domain that never took mail and cannot: mistyped addresses are one insight, not thousands."""
+        self.book.failed(
+            Trouble(
+                Scope.MESSAGES, "", 0, verdict.failure_class, error, verdict.sub, waits=False,
+                quiet_ms=QUIET_ENDED_MS,
+            ),
+            now,
+        )  # fmt: skip
+
+    def _count_gateway(self, failure_class: str, sub: str, error: LastError, now: int, times: int) -> None:
+        self.book.failed(Trouble(Scope.GATEWAY, "", 0, failure_class, error, sub, times=times), now)
+
+    def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:
+        """Note where a destination's names lead now."""
+        self.hosts.listed(lane.id, [(target.server, target.address, target.port) for target in targets])
+        self._hosts_now(lane)
+
+    def opened(self, lane: Lane, session: SessionFacts) -> None:
+        """Note a host that takes mail."""
+        self.hosts.opened(sight(session, self._journey.now()))
+        self._hosts_now(lane)
+        if (
+            not lane.attempts
+        ):  # nothing had failed as far as this process knows, so nobody will call it recovered
+            self.book.recovered(lane.id, self._journey.now())
+
+    def _hosts_now(self, lane: Lane) -> None:
+        self.book.hosts_now(lane.id, self.hosts.failing(lane.id), self._journey.now())
+
+    def recovered(self, lane: Lane) -> None:
+        """Note a destination that works again."""
+        self.book.recovered(lane.id, self._journey.now())
+
+    def ended(self, lane: Lane, item: Item, final: Sequence[Final]) -> None:
+        """Count recipients that failed for good."""
+        classes = Counter(
+            str(verdict.failure_class)
+            for _, failure, verdict, _ in final
+            if verdict is not None and failure is not None and failure.reason is not Reason.CANCELLED
+        )
+        for failure_class, count in classes.items():
+            self.book.ended(lane.key.connector, lane.id, failure_class, count)
+
+    # ---------------------------------------------------------------- every second
+
+    def tick(self, now: int) -> None:
+        """Let time pass in the book, look for a common cause, write down and tell what changed."""
+        self.book.retention_ms = self._retention()
+        self.book.tick(now, self.loads(now), self._gone())
+        self._correlate(now)
+        if now - self._pruned_at >= PRUNE_MS:
+            self._pruned_at = now
+            self._prune(now)
+        self._write(now)
+
+    def loads(self, now: int) -> dict[int, Load]:
+        """Return what waits at every destination that has an open insight."""
+        summaries = {summary.state.id: summary for summary in self._summaries()}
+        everything = sum(summary.messages for summary in summaries.values()) or 1
+        found = {}
+        for destination_id in self.book.troubled():
+            load = Load(working=sum(row.works is True for row in self.hosts.current(destination_id)))
+            summary = summaries.get(destination_id)
+            if summary is not None and summary.messages:
+                load = load._replace(
+                    messages=summary.messages,
+                    share=summary.messages / everything,
+                    expires_in=max(summary.oldest_expires_at - now, 0),
+                    lifetime=summary.oldest_expires_at - summary.oldest_at,
+                )
+            found[destination_id] = load
+        return found
+
+    def _gone(self) -> frozenset[int]:
+        """Return the destinations whose connector is there no more, or is disabled."""
+        there = {connector.name for connector in self._world.objects.connectors if connector.enabled}
+        return frozenset(
+            destination_id
+            for destination_id, connector in self.book.troubled().items()
+            if connector and connector not in there
+        )
+
+    def _write(self, now: int) -> None:
+        changes = self.book.changes()
+        documents = [kept.insight_document(insight, now) for insight, _ in changes]
+        documents += [kept.host_document(row) for row in self.hosts.changes()]
+        documents += [Document(kept.HOST, kept.host_key(*key), now, None) for key in self.hosts.gone()]
+        if documents:
+            self._journey.store.write(Change(documents=tuple(documents)))
+        for insight, before in changes:
+            self._tell(insight, before)
+
+    def _tell(self, insight: Insight, before: Insight | None) -> None:
+        if before is None or before.state != insight.state:
+            self._say(insight)
+        for callback in list(self._subscribers):
+            try:
+                callback(insight, before)
+            except Exception as problem:
+                self._journey.say("subscriber.failed", level="error", error=repr(problem))
+
+    def _say(self, insight: Insight) -> None:
+        self._journey.say(
+            f"insight.{insight.state}",
+            level="warning" if insight.state.open else "info",
+            insight=insight.fingerprint.text,
+            scope=insight.fingerprint.scope,
+            connector=insight.fingerprint.connector,
+            destination=insight.destination,
+            failure_class=insight.fingerprint.failure_class,
+            severity=insight.severity,
+            attempts=insight.attempts,
+            why=insight.resolved_why,
+        )
+
+    def _prune(self, now: int) -> None:
+        before = now - self.book.retention_ms
+        self.book.prune(before)
+        self.hosts.prune(before)
+        still = tuple(kept.insight_document(i, now) for i in self.book.all() if i.state.open)
+        if still:
+            self._journey.store.write(Change(documents=still))
+        self._world.start(self._forget(before))
+
+    async def _forget(self, before: int) -> None:
+        for kind in (kept.INSIGHT, kept.HOST):
+            await self._journey.store.forget(kind, before)
+
+    # ---------------------------------------------------------------- a common cause
+
+    def _correlate(self, now: int) -> None:
+        failing = [_failing(insight) for insight in self.book.open_of(Scope.DESTINATION)]
+        known = self.book.open_of(Scope.GATEWAY)
+        if len(failing) < LEAST and not known:
+            return
+        successes = self._successes()
+        for gateway in known:
+            self._follow(gateway, failing, successes, now)
+        taken = {family_of(g.fingerprint.failure_class) for g in self.book.open_of(Scope.GATEWAY)}
+        for group in common_cause(failing, successes):
+            if group.family not in taken:
+                self._open(group, now)
+
+    def _successes(self) -> list[int]:
+        """Return when each destination that leads out and does not fail last worked."""
+        failing = {insight.fingerprint.destination_id for insight in self.book.open_of(Scope.DESTINATION)}
+        return [
+            lane.last_success_at
+            for lane in self._journey.lanes.by_id.values()
+            if lane.id not in failing and lane.last_success_at and lane.key.kind in ("smart", "mx")
+        ]
+
+    def _open(self, group: Group, now: int) -> None:
+        members = [self.book.get(text) for text in group.members]
+        latest = max((m for m in members if m is not None), key=lambda m: m.last_seen)
+        if latest.last_error is None:
+            return
+        attempts = sum(m.attempts for m in members if m is not None)
+        self._count_gateway(group.failure_class, latest.sub, latest.last_error, now, attempts)
+        self._hang(group.fingerprint.text, group.members, group.grouping)
+
+    def _hang(self, text: str, members: Sequence[str], grouping: tuple[tuple[str, int], ...]) -> None:
+        self.book.group(text, tuple(members)[:SHOWN_MEMBERS], grouping)
+        for member in members:
+            self.book.explain(member, text)
+
+    def _follow(
+        self, gateway: Insight, failing: Sequence[Failing], successes: Sequence[int], now: int
+    ) -> None:
+        """Let what fails alike join a known cause; let go when most of it works again."""
+        since = dict(gateway.grouping).get("since", gateway.opened_at)
+        known = family_of(gateway.fingerprint.failure_class)
+        members = [one for one in failing if joins(one, known, since)]
+        working = sum(1 for at in successes if at > since)
+        text = gateway.fingerprint.text
+        if dissolved(len(members), working):
+            self.book.resolve(text, now, "dissolved")
+            return
+        grouping = (("failing", len(members)), ("working", working), ("since", since))
+        self._hang(text, [one.fingerprint for one in members], grouping)
+
+    def neighbours(self, destination_id: int, failure_class: str, now: int) -> Neighbours:
+        """Return how the other destinations that were tried lately fare."""
+        others = [
+            i for i in self.book.open_of(Scope.DESTINATION) if i.fingerprint.destination_id != destination_id
+        ]
+        failing = [i for i in others if now - i.last_seen <= WINDOW_MS]
+        alike = [i for i in failing if i.fingerprint.failure_class == failure_class]
+        troubled = {i.fingerprint.destination_id for i in others} | {destination_id}
+        working = sum(
+            1
+            for lane in self._journey.lanes.by_id.values()
+            if lane.id not in troubled
+            and lane.key.kind in ("smart", "mx")
+            and now - lane.last_success_at <= WINDOW_MS
+        )
+        places = {i.fingerprint.destination_id for i in failing}
+        return Neighbours(
+            active=len(places) + working,
+            working=working,
+            failing=len(places),
+            failing_alike=len({i.fingerprint.destination_id for i in alike}),
+            examples=tuple(i.destination for i in alike[:EXAMPLES]),
+        )
+
+    # ---------------------------------------------------------------- start and stop
+
+    async def restore(self) -> None:
+        """Read what the last process knew."""
+        since = self._world.now() - self._retention()
+        for document in await self._all(kept.INSIGHT, since):
+            insight = kept.insight_of(document.data or {})
+            if insight is not None:
+                self.book.restore(insight)
+        for document in await self._all(kept.HOST, since):
+            row = kept.host_of(document.data or {})
+            if row is not None:
+                self.hosts.restore(row)
+
+    async def _all(self, kind: str, since: int) -> list[Document]:
+        found: list[Document] = []
+        before: tuple[int, str] | None = None
+        while True:
+            page = await self._journey.store.documents(kind, since=since, before=before, limit=PAGE)
+            found += page
+            if len(page) < PAGE:
+                return found
+            before = (page[-1].at, page[-1].key)
+
+    async def stop(self) -> None:
+        """Write down what is not yet kept."""
+        self._write(self._world.now())
+
+
+def _holds_back(failure: Failure, verdict: Verdict) -> bool:
+    """Tell whether a reply to one message concerns the whole destination (as `journey` decides)."""
+    return verdict.concern is Concern.DESTINATION and failure.reply is not None
+
+
+def _failing(insight: Insight) -> Failing:
+    error = insight.last_error
+    server, address = (error.server, error.address) if error is not None else ("", "")
+    return Failing(
+        insight.fingerprint.text,
+        insight.fingerprint.failure_class,
+        insight.sub,
+        organisation(server, address or insight.destination),
+        insight.opened_at,
+    )
