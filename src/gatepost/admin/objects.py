@@ -11,15 +11,31 @@ from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, history_json
 from gatepost.config.changes import ObjectChange, difference, export, merge
-from gatepost.config.objects import BadObjects, ConfigObject, from_dict, from_tables, to_dict, validate
-from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
+from gatepost.config.objects import (
+    BadObjects,
+    ConfigObject,
+    from_dict,
+    from_tables,
+    kind_of,
+    to_dict,
+    validate,
+)
+from gatepost.model.objects import AcceptedDomain, Objects
 from gatepost.storage.interface import RevisionConflict
 
-FIELD = {"connector": "connectors", "accepted_domain": "domains", "source": "sources"}
+FIELD = {
+    "connector": "connectors",
+    "accepted_domain": "domains",
+    "source": "sources",
+    "alert_policy": "policies",
+    "notification_channel": "channels",
+}
 WORDS = {
     "connector": tr("There is no connector {name}."),
     "accepted_domain": tr("There is no accepted domain {name}."),
     "source": tr("There is no source {name}."),
+    "alert_policy": tr("There is no alert policy {name}."),
+    "notification_channel": tr("There is no notification channel {name}."),
 }
 
 
@@ -187,19 +203,11 @@ def entries_of(objects: Objects, kind: str) -> tuple[ConfigObject, ...]:
 
 
 def _only(entry: ConfigObject) -> Objects:
-    if isinstance(entry, Connector):
-        return Objects(connectors=(entry,))
-    if isinstance(entry, Source):
-        return Objects(sources=(entry,))
-    return Objects(domains=(entry,))
+    return _with(Objects(), kind_of(entry), (entry,))
 
 
 def _with(objects: Objects, kind: str, entries: tuple[ConfigObject, ...]) -> Objects:
-    if kind == "connector":
-        return replace(objects, connectors=cast("tuple[Connector, ...]", entries))
-    if kind == "source":
-        return replace(objects, sources=cast("tuple[Source, ...]", entries))
-    return replace(objects, domains=cast("tuple[AcceptedDomain, ...]", entries))
+    return replace(objects, **{FIELD[kind]: entries})  # type: ignore[arg-type]
 
 
 def _invalid(problem: BadObjects) -> Invalid:

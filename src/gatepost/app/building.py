@@ -14,6 +14,7 @@ from argon2.exceptions import Argon2Error
 
 from gatepost.app.stored import object_of
 from gatepost.config import overrides
+from gatepost.config.objects import KINDS
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
 from gatepost.deliver.options import Deadlines
@@ -21,7 +22,7 @@ from gatepost.flow.journey import Journey
 from gatepost.flow.pressure import Limits, Pressure
 from gatepost.flow.world import World
 from gatepost.model.ids import IdMaker
-from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
+from gatepost.model.objects import Objects, Source
 from gatepost.net.dns import Resolver
 from gatepost.net.tls import server_context
 from gatepost.receive.listener import Listener
@@ -214,17 +215,20 @@ async def load_objects(world: World) -> Objects:
     """Return the objects of the store, with secrets opened."""
     stored = await world.store.objects()
     box = open_box(Path(world.settings.data_dir))
-    kinds: dict[str, list[Any]] = {"connector": [], "accepted_domain": [], "source": []}
+    kinds: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     for kind, objects in stored.kinds.items():
-        if kind not in kinds:
-            continue
-        for name in sorted(objects):
-            kinds[kind].append(object_of(kind, objects[name], box))
+        if kind in kinds:
+            kinds[kind] = [object_of(kind, objects[name], box) for name in sorted(objects)]
     lying_over = [overrides.from_dict(data) for data in stored.kinds.get(overrides.KIND, {}).values()]
-    connectors: list[Connector] = kinds["connector"]
-    domains: list[AcceptedDomain] = kinds["accepted_domain"]
-    sources: list[Source] = kinds["source"]
-    return Objects(stored.revision, tuple(connectors), tuple(domains), tuple(sources), tuple(lying_over))
+    return Objects(
+        stored.revision,
+        connectors=tuple(kinds["connector"]),
+        domains=tuple(kinds["accepted_domain"]),
+        sources=tuple(kinds["source"]),
+        overrides=tuple(lying_over),
+        policies=tuple(kinds["alert_policy"]),
+        channels=tuple(kinds["notification_channel"]),
+    )
 
 
 class Reception:

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from gatepost.app.stored import object_of
 from gatepost.config import overrides
 from gatepost.config.changes import ObjectChange
-from gatepost.config.objects import to_dict
+from gatepost.config.objects import ConfigObject, to_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
 from gatepost.fix.edit import Target
@@ -24,7 +24,7 @@ from gatepost.model.document import Document
 from gatepost.model.evidence import Because
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.mail import Item, QueuedRecipient
-from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
+from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.queue.lane import Lane
 from gatepost.storage.interface import (
@@ -189,10 +189,12 @@ class Control:
         """Make the objects true in the store and in force."""
         box = open_box(Path(self.settings.data_dir))
         lying_over = {o.name: overrides.to_dict(o) for o in objects.overrides}
-        named: dict[tuple[str, str], Connector | AcceptedDomain | Source] = {}
+        named: dict[tuple[str, str], ConfigObject] = {}
         named |= {("connector", c.name): c for c in objects.connectors}
         named |= {("accepted_domain", d.name): d for d in objects.domains}
         named |= {("source", s.name): s for s in objects.sources}
+        named |= {("alert_policy", p.name): p for p in objects.policies}
+        named |= {("notification_channel", c.name): c for c in objects.channels}
         puts = []
         for change in changes:
             if change.kind == overrides.KIND:

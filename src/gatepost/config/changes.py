@@ -11,20 +11,25 @@ from gatepost.config import overrides
 from gatepost.config.objects import MASK, ConfigObject, kind_of, to_dict
 from gatepost.config.problems import Problem
 from gatepost.config.toml import toml_line
+from gatepost.model.alert import AlertPolicy, Channel
 from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
 
-T = TypeVar("T", Connector, AcceptedDomain, Source)
+T = TypeVar("T", Connector, AcceptedDomain, Source, AlertPolicy, Channel)
 CHANGED = "(changed)"
 _DEFAULTS: dict[str, ConfigObject] = {
     "connector": Connector(""),
     "accepted_domain": AcceptedDomain(""),
     "source": Source(""),
+    "alert_policy": AlertPolicy(""),
+    "notification_channel": Channel(""),
 }
 # what an export always says, although it is the default: a reader should not have to know
 _ALWAYS = {
     "connector": {"name", "to", "tls", "enabled"},
     "accepted_domain": {"name", "type"},
     "source": {"name", "may_relay"},
+    "alert_policy": {"name", "on"},
+    "notification_channel": {"name", "kind"},
 }
 
 
@@ -44,6 +49,8 @@ def difference(old: Objects, new: Objects, *, prune: bool = False) -> list[Objec
         *_compare(old.domains, new.domains, prune=prune),
         *_compare(old.connectors, new.connectors, prune=prune),
         *_compare(old.sources, new.sources, prune=prune),
+        *_compare(old.policies, new.policies, prune=prune),
+        *_compare(old.channels, new.channels, prune=prune),
     ]
 
 
@@ -55,6 +62,8 @@ def merge(old: Objects, new: Objects, *, prune: bool = False) -> Objects:
         domains=_merged(old.domains, new.domains, prune=prune),
         sources=_merged(old.sources, new.sources, prune=prune),
         overrides=old.overrides,
+        policies=_merged(old.policies, new.policies, prune=prune),
+        channels=_merged(old.channels, new.channels, prune=prune),
     )
 
 
@@ -78,6 +87,13 @@ def unmask(old: T | None, new: T) -> T:
         if new.password != MASK:
             return new
         return replace(new, password="" if old is None else old.password)
+    if isinstance(new, Channel):
+        known_secrets = ("", "") if old is None else (old.password, old.url)
+        return replace(
+            new,
+            password=known_secrets[0] if new.password == MASK else new.password,
+            url=known_secrets[1] if new.url == MASK else new.url,
+        )
     if isinstance(new, Source):
         known = {} if old is None else dict(old.logins)
         logins = ((user, known.get(user, "") if secret == MASK else secret) for user, secret in new.logins)
@@ -106,7 +122,13 @@ def unknown_secrets(old: Objects, new: Objects) -> list[Problem]:
 def export(objects: Objects) -> str:
     """Return the objects as TOML in a fixed order, secrets masked; reading it gives the same objects."""
     blocks: list[str] = []
-    entries: tuple[ConfigObject, ...] = (*objects.domains, *objects.connectors, *objects.sources)
+    entries: tuple[ConfigObject, ...] = (
+        *objects.domains,
+        *objects.connectors,
+        *objects.sources,
+        *objects.policies,
+        *objects.channels,
+    )
     for entry in sorted(entries, key=lambda e: (kind_of(e), e.name)):
         kind = kind_of(entry)
         default = to_dict(_DEFAULTS[kind])

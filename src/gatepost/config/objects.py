@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gatepost.config import values
+from gatepost.config import alerting, values
 from gatepost.config.problems import BadObjects, BadValue, Problem, did_you_mean
 from gatepost.config.record import ReadFile, Record, no_files
+from gatepost.model.alert import AlertPolicy, Channel
 from gatepost.model.objects import QUIRKS, AcceptedDomain, Connector, Objects, SmartHost, Source, TlsMode
 
 __all__ = [
@@ -30,11 +31,13 @@ __all__ = [
 ]
 
 MASK = "********"
-ConfigObject: TypeAlias = Connector | AcceptedDomain | Source
+ConfigObject: TypeAlias = Connector | AcceptedDomain | Source | AlertPolicy | Channel
 KINDS: dict[str, type[ConfigObject]] = {
     "accepted_domain": AcceptedDomain,
     "connector": Connector,
     "source": Source,
+    "alert_policy": AlertPolicy,
+    "notification_channel": Channel,
 }
 HashPassword = Callable[[str], str]
 
@@ -83,7 +86,7 @@ _expiry = partial(values.duration, low=60, high=30 * 86400)  # R3: from a minute
 
 
 def kind_of(value: ConfigObject) -> str:
-    """Return `connector`, `accepted_domain` or `source`."""
+    """Return `connector`, `accepted_domain`, `source`, `alert_policy` or `notification_channel`."""
     return next(kind for kind, cls in KINDS.items() if isinstance(value, cls))
 
 
@@ -145,6 +148,8 @@ def from_tables(
         connectors=tuple(found["connector"]),
         domains=tuple(found["accepted_domain"]),
         sources=tuple(found["source"]),
+        policies=tuple(found["alert_policy"]),
+        channels=tuple(found["notification_channel"]),
     )
     problems += validate(objects)
     if problems:
@@ -176,6 +181,8 @@ def validate(objects: Objects) -> list[Problem]:
         ("accepted_domain", objects.domains),
         ("connector", objects.connectors),
         ("source", objects.sources),
+        ("alert_policy", objects.policies),
+        ("notification_channel", objects.channels),
     )
     for kind, entries in collections:
         seen: set[str] = set()
@@ -212,6 +219,12 @@ def _read(
         return _connector(Record(data, label, _CONNECTOR, problems), read_file)
     if kind == "accepted_domain":
         return _domain(Record(data, label, _DOMAIN, problems), read_file)
+    if kind == "alert_policy":
+        record = Record(data, label, alerting.POLICY_FIELDS, problems)
+        return alerting.policy(record, _name(record, _plain_name))
+    if kind == "notification_channel":
+        record = Record(data, label, alerting.CHANNEL_FIELDS, problems)
+        return alerting.channel(record, _name(record, _plain_name))
     return _source(Record(data, label, _SOURCE, problems), hash_password)
 
 
@@ -409,6 +422,10 @@ def to_dict(value: ConfigObject, *, secrets: bool = False) -> dict[str, object]:
     """Return an object as JSON-able values with TOML's names; secrets are masked unless asked for."""
     if isinstance(value, Connector):
         return _connector_dict(value, secrets=secrets)
+    if isinstance(value, AlertPolicy):
+        return alerting.policy_dict(value)
+    if isinstance(value, Channel):
+        return alerting.channel_dict(value, secrets=secrets)
     if isinstance(value, AcceptedDomain):
         return {
             "name": value.name,

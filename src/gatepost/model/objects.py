@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gatepost.model.alert import AlertPolicy, Channel
+
 
 class TlsMode(StrEnum):
     """What a connector demands of TLS (Exchange's words)."""
@@ -110,3 +112,5 @@ class Objects:
     domains: tuple[AcceptedDomain, ...] = ()
     sources: tuple[Source, ...] = ()
     overrides: tuple[Override, ...] = ()
+    policies: tuple[AlertPolicy, ...] = ()
+    channels: tuple[Channel, ...] = ()

@@ -10,8 +10,14 @@ from gatepost.admin.api.app import Administrator, Reader, Use
 
 router = APIRouter(tags=["objects"])
 Json = dict[str, Any]
-Kind = Literal["connectors", "domains", "sources"]
-KINDS = {"connectors": "connector", "domains": "accepted_domain", "sources": "source"}
+Kind = Literal["connectors", "domains", "sources", "policies", "channels"]
+KINDS = {
+    "connectors": "connector",
+    "domains": "accepted_domain",
+    "sources": "source",
+    "policies": "alert_policy",
+    "channels": "notification_channel",
+}
 DryRun = Annotated[bool, Query(description="Only say what would change.")]
 
 
