@@ -7,6 +7,8 @@ from gatepost.config.changes import ObjectChange
 from gatepost.config.settings import Settings
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
+from gatepost.flow.alert_facts import AlertFacts
+from gatepost.flow.alerting import Alerting
 from gatepost.flow.fixing import Fixing
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because
@@ -82,6 +84,14 @@ class Gateway(Protocol):
     @property
     def fixing(self) -> Fixing:
         """Return what previews, applies and undoes fixes."""
+
+    @property
+    def alerting(self) -> Alerting:
+        """Return the alerts, silences and notices."""
+
+    @property
+    def alert_facts(self) -> AlertFacts:
+        """Return what puts alerts into words."""
 
     def fix_target(self, text: str) -> Target | None:
         """Return what an insight is about, None where the text names none."""

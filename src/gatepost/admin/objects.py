@@ -10,6 +10,7 @@ from typing import cast
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, history_json
+from gatepost.alert.policies import DEFAULTS
 from gatepost.config.changes import ObjectChange, difference, export, merge
 from gatepost.config.objects import (
     BadObjects,
@@ -37,6 +38,9 @@ WORDS = {
     "alert_policy": tr("There is no alert policy {name}."),
     "notification_channel": tr("There is no notification channel {name}."),
 }
+
+
+_BUILT_IN: dict[str, tuple[ConfigObject, ...]] = {"alert_policy": DEFAULTS}
 
 
 class ObjectUseCases:
@@ -69,7 +73,7 @@ class ObjectUseCases:
 
     def _find(self, kind: str, name: str) -> ConfigObject:
         wanted = name.lower() if kind == "accepted_domain" else name
-        for entry in entries_of(self._gateway.objects, kind):
+        for entry in (*entries_of(self._gateway.objects, kind), *_BUILT_IN.get(kind, ())):
             if entry.name == wanted:
                 return entry
         raise NotFound(WORDS[kind], name=name)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from gatepost import __version__
+from gatepost.admin.alerts import AlertUseCases
 from gatepost.admin.auth import TokenUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
@@ -29,6 +30,7 @@ class Service:
         self.messages = MessageUseCases(gateway, self.queue)
         self.tokens = TokenUseCases(gateway)
         self.fixes = FixUseCases(gateway)
+        self.alerts = AlertUseCases(gateway)
 
     def route_explain(self, address: str) -> Json:
         """Return where an address goes, with every connector that was weighed and why it lost."""

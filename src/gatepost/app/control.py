@@ -14,6 +14,8 @@ from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
+from gatepost.flow.alert_facts import AlertFacts
+from gatepost.flow.alerting import Alerting
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
@@ -23,6 +25,7 @@ from gatepost.flow.situation import situation
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
+from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
@@ -66,6 +69,8 @@ class Control:
         self._reload = reload
         self.started = False
         self.fixing: Fixing
+        self.alerting: Alerting
+        self.alert_facts: AlertFacts
         self.insights: Insights
 
     @property
@@ -226,6 +231,10 @@ class Control:
 
     def fix_target(self, text: str) -> Target | None:
         """Return what an insight is about."""
+        for insight in self.insights.book.all():
+            if text in (to_text(insight.id), insight.fingerprint.text):
+                where = insight.fingerprint
+                return Target(where.connector, where.destination_id, where.text, where.failure_class)
         return None
 
     async def fix_situation(

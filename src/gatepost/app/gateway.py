@@ -11,6 +11,8 @@ from gatepost.admin.service import Service
 from gatepost.app import building
 from gatepost.app.control import Control
 from gatepost.config.settings import BadSettings, Settings
+from gatepost.flow.alert_facts import AlertFacts
+from gatepost.flow.alerting import Alerting
 from gatepost.flow.expiry import Expiry
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
@@ -71,6 +73,7 @@ class Gateway:
         self.intelligence.parts.append(fixing)
         self.journey.observer.observers.append(fixing)
         self.control.fixing = fixing
+        self._make_alerts()
         await self.intelligence.restore()
         self._listener = building.make_listener(self.world, self.journey)
         await self._listener.start()
@@ -100,6 +103,15 @@ class Gateway:
         insights = self.control.insights = Insights(self.journey, lambda: self._expiry.summaries)
         self.journey.observer.observers.append(insights)
         self.intelligence.parts.append(insights)
+
+    def _make_alerts(self) -> None:
+        """Let administrators be told of what the insights and the queue say."""
+        control = self.control
+        control.alert_facts = AlertFacts(self.journey, control.insights, control.fix_situation)
+        control.alerting = Alerting(
+            self.journey, control.insights, lambda: self._expiry.summaries, control.alert_facts
+        )
+        self.intelligence.parts.append(control.alerting)
 
     async def _restore(self) -> None:
         """Bring back every destination that holds mail, with its state and its root error."""

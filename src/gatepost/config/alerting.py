@@ -82,8 +82,9 @@ def channel(record: Record, name: str) -> Channel:
 
 def policy_dict(found: AlertPolicy) -> dict[str, object]:
     """Return a policy as JSON-able values with TOML's names."""
-    spans = {key: values.show_duration(getattr(found, key)) for key in _SPANS}
-    return {key: spans[key] if key in spans else _plain(getattr(found, key)) for key in POLICY_FIELDS}
+    shown = {key: values.show_duration(getattr(found, key)) for key in _SPANS}
+    shown["share"] = f"{found.share * 100:g}%"
+    return {key: shown[key] if key in shown else _plain(getattr(found, key)) for key in POLICY_FIELDS}
 
 
 _SPANS = ("older_than", "expires_within", "pending", "keep_firing")

@@ -6,6 +6,7 @@ from pathlib import Path
 from gatepost.config import values
 from gatepost.config.problems import BadValue
 from gatepost.config.schema import Kind
+from gatepost.model.objects import SmartHost
 
 
 def _number_from_text(text: str) -> object:
@@ -44,6 +45,10 @@ def _optional_name(value: object) -> str:
 
 def _optional_address(value: object) -> str:
     return "" if value == "" else values.mail_address(value)
+
+
+def _optional_smart_host(value: object) -> SmartHost | None:
+    return None if value == "" else values.smart_host(value)
 
 
 def _language(value: object) -> str:
@@ -120,6 +125,7 @@ PATH = Kind("path", _path)
 OPTIONAL_PATH = Kind("path", _optional_path)
 NAME = Kind("host name", values.domain_name)
 OPTIONAL_NAME = Kind("host name", _optional_name)
+OPTIONAL_SMART_HOST = Kind("host, host:port", _optional_smart_host)
 OPTIONAL_ADDRESS = Kind("mail address", _optional_address)
 LISTEN = Kind("address and port", values.address_endpoint)
 LISTEN_LIST = Kind("list of addresses with ports", _endpoints, _list_from_text)

@@ -15,6 +15,7 @@ from gatepost.config.minimal import Minimal, find_file, minimal, read_table
 from gatepost.config.problems import BadSettings, Problem, did_you_mean
 from gatepost.config.schema import Override, read, section, setting, variable, walk
 from gatepost.config.values import Endpoint, Threshold, endpoint
+from gatepost.model.objects import SmartHost
 
 __all__ = ["BadSettings", "Minimal", "Problem", "Settings", "load", "minimal", "missing_files"]
 
@@ -234,6 +235,22 @@ class Ndr:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerts:
+    """How administrators are told of trouble; policies and channels are objects, not settings."""
+
+    sender: str = setting(kinds.OPTIONAL_ADDRESS, "", "Who notices come from; empty: who signs reports.")
+    smart_host: SmartHost | None = setting(
+        kinds.OPTIONAL_SMART_HOST, "", "A server that takes notices first, whatever is broken; empty: none."
+    )
+    group_wait: float = setting(
+        kinds.TIMEOUT, "3s", "How long a first notice waits for others of the same moment."
+    )
+    internal_webhooks: bool = setting(
+        kinds.BOOLEAN, default=False, doc="Whether webhooks may go to internal addresses."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How long things are remembered."""
 
@@ -285,6 +302,9 @@ class Settings:
     mailboxes: Mailboxes = section(Mailboxes, "Our own mailbox store, where mail for known recipients goes.")
     delivery: Delivery = section(Delivery, "How mail goes out; connectors may say otherwise for themselves.")
     ndr: Ndr = section(Ndr, "What senders are told when mail cannot be delivered or waits.")
+    alerts: Alerts = section(
+        Alerts, "How administrators are told of trouble; policies and channels are objects, not settings."
+    )
     retention: Retention = section(Retention, "How long things are remembered.")
     log: Log = section(Log, "What the process says of itself.")
     clock: Clock = section(Clock, "The guard that keeps a clock that jumps from expiring mail.")

@@ -63,7 +63,7 @@ Administrator = Annotated[Caller, Depends(administrator)]
 
 def make_app(service: Service) -> FastAPI:
     """Return the application: monitoring pages and everything under `/api/v1`."""
-    from gatepost.admin.api import fixes, messages, objects, queue, system  # noqa: PLC0415 - they use what is above
+    from gatepost.admin.api import alerts, fixes, messages, objects, queue, system  # noqa: PLC0415 - they use what is above
 
     app = FastAPI(
         title="Gatepost",
@@ -77,7 +77,14 @@ def make_app(service: Service) -> FastAPI:
     app.state.service = service
     _monitoring(app)
     _documented(app)
-    for part in (queue, messages, fixes, system, objects):  # objects last: they take every path that is left
+    for part in (
+        queue,
+        messages,
+        fixes,
+        alerts,
+        system,
+        objects,
+    ):  # objects last: they take every path that is left
         app.include_router(part.router, prefix="/api/v1")
     app.add_exception_handler(AdminError, _admin_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
