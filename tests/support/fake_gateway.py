@@ -1,10 +1,15 @@
 """A gateway for tests of the administration: real objects and metrics, a store that is a few dictionaries."""
 
 from dataclasses import replace
+from itertools import count
 from types import SimpleNamespace
 
 from gatepost.admin.service import Service
 from gatepost.config.objects import from_tables
+from gatepost.fix.edit import Target
+from gatepost.fix.offers import Situation
+from gatepost.insight.book import Book, Trouble
+from gatepost.insight.hosts import Hosts
 from gatepost.model.failure import LastError
 from gatepost.model.ids import first_of, to_text
 from gatepost.model.objects import Objects
@@ -14,6 +19,7 @@ from gatepost.storage.interface import (
     DestinationState,
     DestinationSummary,
     Event,
+    Facets,
     Health,
     HistoryEntry,
     MessageView,
@@ -169,6 +175,7 @@ class FakeStore:
                     sum(m.size for m in waiting),
                     oldest,
                     oldest + expiry_of(state) if oldest else 0,
+                    tuple((m.accepted_at // 300_000 * 300_000, 1) for m in waiting),
                 )
             )
         return rows
@@ -212,6 +219,15 @@ class FakeStore:
             (Event(message_id, message_id + 1, "delay notice", {"to": first.sender}),),
         )
 
+    async def facets(self, destination_id, limit):
+        return Facets(2, 2, 2560, (("contoso.example", 2),), (("", 1), ("elsewhere.example", 1)), False)
+
+    async def dated(self, destination_id, limit):
+        return []
+
+    async def destination_attempts(self, destination_id, limit):
+        return [attempt(0, OFFICE)]
+
     async def attempts(self, message_id):
         return self.attempts_of.get(message_id, [])
 
@@ -250,6 +266,31 @@ class FakeGateway:
         self.short = {}
         self.beaten_by = 0
         self.bad_settings = None
+        self.insights = SimpleNamespace(book=Book(count(FIRST).__next__, 90 * 24 * HOUR), hosts=Hosts())
+        self.ranked = None
+
+    def break_office(self, at=NOW - 2 * HOUR, **more):
+        """Open the insight of a destination that refuses."""
+        values = {"scope": "destination", "connector": "to-office", "destination_id": OFFICE.id} | more
+        trouble = Trouble(
+            failure_class="connection_refused", error=REFUSED, destination="mail.contoso.example", **values
+        )
+        return self.insights.book.failed(trouble, at)
+
+    async def ranking(self, fingerprint):
+        return self.ranked
+
+    async def latest_probe(self, fingerprint):
+        return None
+
+    def fix_target(self, text):
+        for insight in self.insights.book.find(text):
+            return Target(insight.fingerprint.connector, insight.fingerprint.destination_id, text)
+        return None
+
+    async def fix_situation(self, target):
+        connector = self.objects.connectors[0]
+        return Situation("connection_refused", "", connector, self.objects, False, 2), ()
 
     def now(self):
         return NOW

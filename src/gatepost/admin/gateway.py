@@ -10,8 +10,9 @@ from gatepost.fix.offers import Situation
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.insights import Insights
 from gatepost.model.document import Document
-from gatepost.model.evidence import Because
+from gatepost.model.evidence import Because, Ranking
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.storage.interface import DestinationState, Store
@@ -80,6 +81,16 @@ class Gateway(Protocol):
         `objects.revision` is the one that they were made from; raises `storage.interface.RevisionConflict`.
         Secrets in `objects` are in clear text: they are encrypted here, never before.
         """
+
+    @property
+    def insights(self) -> Insights:
+        """Return what is broken, and what is known of each host."""
+
+    async def ranking(self, fingerprint: str) -> Ranking | None:
+        """Return the causes of an insight, ranked by evidence; None where nothing can be said."""
+
+    async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
+        """Return what the latest probe of an insight's destination saw; None where there was none."""
 
     @property
     def fixing(self) -> Fixing:

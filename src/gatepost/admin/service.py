@@ -11,6 +11,7 @@ from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.fixes import FixUseCases
 from gatepost.admin.gateway import Gateway
+from gatepost.admin.insights import InsightUseCases
 from gatepost.admin.messages import MessageUseCases
 from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.queue import QueueUseCases
@@ -31,6 +32,7 @@ class Service:
         self.tokens = TokenUseCases(gateway)
         self.fixes = FixUseCases(gateway)
         self.alerts = AlertUseCases(gateway)
+        self.insights = InsightUseCases(gateway, self.fixes)
 
     def route_explain(self, address: str) -> Json:
         """Return where an address goes, with every connector that was weighed and why it lost."""

@@ -23,7 +23,7 @@ from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
 from gatepost.flow.situation import situation
 from gatepost.model.document import Document
-from gatepost.model.evidence import Because
+from gatepost.model.evidence import Because, Ranking
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, QueuedRecipient
@@ -229,13 +229,21 @@ class Control:
             found[entry.kind, entry.name] = before
         return found
 
+    async def ranking(self, fingerprint: str) -> Ranking | None:
+        """Return the causes of an insight, ranked by evidence."""
+        return None
+
+    async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
+        """Return what the latest probe saw."""
+        return None
+
     def fix_target(self, text: str) -> Target | None:
         """Return what an insight is about."""
-        for insight in self.insights.book.all():
-            if text in (to_text(insight.id), insight.fingerprint.text):
-                where = insight.fingerprint
-                return Target(where.connector, where.destination_id, where.text, where.failure_class)
-        return None
+        found = self.insights.book.find(text)
+        if len(found) != 1:
+            return None
+        where = found[0].fingerprint
+        return Target(where.connector, where.destination_id, where.text, where.failure_class)
 
     async def fix_situation(
         self, target: Target

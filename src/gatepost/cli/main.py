@@ -23,6 +23,10 @@ COMMANDS = {
     "source": ("gatepost.cli.source:source", tr("Who may hand mail in: sources.")),
     "queue": ("gatepost.cli.queue:queue", tr("What waits where and why, and steering it.")),
     "message": ("gatepost.cli.message:message", tr("Messages that wait: find, show, end, save.")),
+    "insight": (
+        "gatepost.cli.insight:insight",
+        tr("What is broken, since when, whose side it is, what to do."),
+    ),
     "fix": ("gatepost.cli.fix:fix", tr("What would help, what it would do, doing it, undoing it.")),
     "alert": ("gatepost.cli.alert:alert", tr("What fires, who was told, who looks after it.")),
     "policy": ("gatepost.cli.policy:policy", tr("When an alert is raised, and who hears of it.")),

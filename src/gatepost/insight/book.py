@@ -12,12 +12,14 @@ from typing import NamedTuple
 from gatepost.insight.entry import Entry
 from gatepost.insight.weigh import Load, severity
 from gatepost.model.failure import LastError
+from gatepost.model.ids import to_text
 from gatepost.model.insight import Fingerprint, Insight, InsightState, Scope
 
 MAX_ENTRIES = 10_000
 SUPERSEDED_AFTER = 3  # failures of another class
 NOTHING_WAITS_MS = 60_000
 STALE_HOSTS_MS = 24 * 3_600_000
+PREFIX = 4  # digits of an id that are enough where no other begins so
 SLICE = 500  # open insights that are weighed a second, at most
 
 Key = tuple[str, str, int, str]  # scope, connector, destination, class
@@ -66,6 +68,21 @@ class Book:
         """Return an insight by the text of its fingerprint."""
         entry = self._by_text.get(fingerprint)
         return entry.snapshot() if entry is not None else None
+
+    def find(self, text: str) -> list[Insight]:
+        """Return the insights that people mean: by id, the beginning of its digits, or number (13 characters)."""
+        wanted = text.strip()
+        found = self.get(wanted.lower())
+        if found is not None:
+            return [found]
+        digits = wanted.lower().rpartition(":")[2]
+        near = []
+        for fingerprint, entry in self._by_text.items():
+            if to_text(entry.kept.id) == wanted.upper():
+                return [entry.snapshot()]
+            if len(digits) >= PREFIX and fingerprint.partition(":")[2].startswith(digits):
+                near.append(entry.snapshot())
+        return near
 
     def open_at(self, destination_id: int, scope: str = "") -> list[Insight]:
         """Return what is broken at a destination."""

@@ -55,19 +55,24 @@ class Load(NamedTuple):
     attempts: int = 0
 
     @property
+    def dated(self) -> bool:
+        """Whether mail waits of which it is known when it expires."""
+        return bool(self.messages and self.lifetime)
+
+    @property
     def soon(self) -> bool:
         """Whether mail is about to be returned."""
-        return bool(self.messages) and self.expires_in <= last_hours(self.lifetime)
+        return self.dated and self.expires_in <= last_hours(self.lifetime)
 
     @property
     def very_soon(self) -> bool:
         """Whether it is about to be returned within a quarter of that time."""
-        return bool(self.messages) and self.expires_in <= last_hours(self.lifetime) // 4
+        return self.dated and self.expires_in <= last_hours(self.lifetime) // 4
 
 
 def last_hours(lifetime: int) -> int:
     """Return how long before its end a message is about to expire: four hours, or a sixth of its lifetime."""
-    return min(LAST_HOURS_MS, lifetime // LAST_SHARE) if lifetime else LAST_HOURS_MS
+    return min(LAST_HOURS_MS, lifetime // LAST_SHARE)
 
 
 def stays(failure_class: str, sub: str) -> bool:

@@ -3,7 +3,8 @@
 A message's id carries the time of its birth, so its age costs nothing to know: it falls into a bucket of five minutes.
 """
 
-BUCKET_MS = 300_000
+from gatepost.model.waiting import BUCKET_MS
+
 IDS_OF_A_BUCKET = BUCKET_MS << 21  # see `model.ids`
 
 Place = tuple[int, int]  # destination, bucket

@@ -11,7 +11,7 @@ from tests.integration.storage.conformance import NOW, OFFICE, PARTNER, Maker, p
 from gatepost.model import ids
 from gatepost.model.mail import Settlement
 from gatepost.model.route import DestinationKey
-from gatepost.storage.counters import BUCKET_MS
+from gatepost.model.waiting import BUCKET_MS
 from gatepost.storage.interface import Change, Move, Store
 from gatepost.storage.opening import open_store
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from gatepost.model import ids
 from gatepost.model.attempt import Attempt, CertificateFacts, Reply, SessionFacts, TlsFacts
 from gatepost.model.mail import BodyMissing, Settlement
+from gatepost.model.waiting import BUCKET_MS
 from gatepost.storage import spool
-from gatepost.storage.counters import BUCKET_MS, IDS_OF_A_BUCKET, Counters
+from gatepost.storage.counters import IDS_OF_A_BUCKET, Counters
 from gatepost.storage.interface import (
     AttemptView,
     Event,

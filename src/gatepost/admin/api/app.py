@@ -63,7 +63,15 @@ Administrator = Annotated[Caller, Depends(administrator)]
 
 def make_app(service: Service) -> FastAPI:
     """Return the application: monitoring pages and everything under `/api/v1`."""
-    from gatepost.admin.api import alerts, fixes, messages, objects, queue, system  # noqa: PLC0415 - they use what is above
+    from gatepost.admin.api import (  # noqa: PLC0415 - they use what is above
+        alerts,
+        fixes,
+        insights,
+        messages,
+        objects,
+        queue,
+        system,
+    )
 
     app = FastAPI(
         title="Gatepost",
@@ -80,6 +88,7 @@ def make_app(service: Service) -> FastAPI:
     for part in (
         queue,
         messages,
+        insights,
         fixes,
         alerts,
         system,

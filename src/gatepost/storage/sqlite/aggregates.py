@@ -5,7 +5,8 @@ from typing import cast
 
 import apsw
 
-from gatepost.storage.counters import BUCKET_MS, IDS_OF_A_BUCKET
+from gatepost.model.waiting import BUCKET_MS
+from gatepost.storage.counters import IDS_OF_A_BUCKET
 from gatepost.storage.interface import Facets
 from gatepost.storage.queries import Queries
 
