@@ -25,7 +25,6 @@ from gatepost.flow.situation import situation
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
-from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
