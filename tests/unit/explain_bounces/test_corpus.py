@@ -1,0 +1,53 @@
+"""Bounces of many systems are read right, and what only looks like one is left alone (B8)."""
+
+import email
+import logging
+
+import pytest
+from flufl.bounce import all_failures
+from tests.unit.explain_bounces.corpus import BOUNCES, CASES, FOLDER, OTHERS, mail
+
+from gatepost.explain.bounces import read_message
+
+
+def test_every_mail_of_the_corpus_has_its_expectation():
+    assert sorted(CASES) == sorted(path.name for path in FOLDER.glob("*.eml"))
+    assert len(BOUNCES) > 100
+    assert len(OTHERS) > 30
+
+
+@pytest.mark.parametrize("name", BOUNCES)
+def test_a_bounce_names_recipient_status_and_outcome(name):
+    """B8."""
+    reading, case = read_message(mail(name)), CASES[name]
+    assert reading.is_bounce, reading.why
+    assert reading.kind == case["kind"]
+    got = [(record.recipient, record.enhanced, record.outcome) for record in reading.records]
+    assert got == [(each["recipient"], each["status"], each["outcome"]) for each in case["records"]]
+    for record, each in zip(reading.records, case["records"], strict=True):
+        assert record.kind == case["kind"]
+        if "server" in each:
+            assert record.server == each["server"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_bounce_is_not_taken_for_one(name):
+    """B8."""
+    reading = read_message(mail(name))
+    assert not reading.is_bounce, (reading.why, reading.records)
+    assert reading.kind == "not-a-bounce"
+    assert reading.why
+    assert reading.records == ()
+
+
+# where the peer drops a recipient, reads an address's = as a parameter, or takes a source route for the address
+PEER_ERRS = ("dsn-blank-lines.eml", "dsn-quoted-printable.eml", "dsn-source-route.eml")
+
+
+@pytest.mark.parametrize("name", [name for name in BOUNCES if name not in PEER_ERRS])
+def test_where_an_independent_detector_finds_recipients_they_are_ours(name, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("flufl.bounce"), "disabled", True)
+    temporary, permanent = all_failures(email.message_from_bytes(mail(name)))
+    theirs = {address.decode().lower() for address in temporary | permanent}
+    ours = {record.recipient.lower() for record in read_message(mail(name)).records}
+    assert not theirs or theirs == ours
