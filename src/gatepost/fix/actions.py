@@ -31,7 +31,7 @@ _ALL = (
         ),
         "partly",
         destructive=True,
-        takes=("delete",),
+        takes=("delete", "recipients"),
     ),
     Action(
         "disable_connector",

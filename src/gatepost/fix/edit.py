@@ -117,11 +117,28 @@ def _fix_now(objects: Objects, target: Target, parameters: Parameters, context: 
             name=connector.name,
         )
     domains = frozenset(d.name for d in domains_behind(objects, connector))
-    changed = tuple(replace(d, type="authoritative") if d.name in domains else d for d in objects.domains)
+    seen = _addresses(parameters)
+    changed = tuple(_turned(d, seen) if d.name in domains else d for d in objects.domains)
     objects = replace(objects, domains=changed)
     if str(parameters.get("delete", "")).lower() in ("true", "yes", "1"):
         return _delete(objects, target, parameters, context)
     return _with(objects, replace(connector, enabled=False))
+
+
+def _turned(domain: AcceptedDomain, seen: set[str]) -> AcceptedDomain:
+    """Return a domain made authoritative, with those recipients that are its own."""
+    own = {address for address in seen if address.rpartition("@")[2] == domain.name}
+    return replace(domain, type="authoritative", recipients=domain.recipients | own)
+
+
+def _addresses(parameters: Parameters) -> set[str]:
+    found: set[str] = set()
+    for text in _texts(parameters.get("recipients", "")):
+        try:
+            found.add(values.mail_address(text))
+        except BadValue as problem:
+            raise BadFix("{problem}", problem=problem.message) from None
+    return found
 
 
 def domains_behind(objects: Objects, connector: Connector) -> list[AcceptedDomain]:
@@ -259,12 +276,7 @@ def _import(objects: Objects, _target: Target, parameters: Parameters, _context:
     domain = next((d for d in objects.domains if d.name == name), None)
     if domain is None:
         raise BadFix(tr("There is no accepted domain {name}."), name=name)
-    addresses: set[str] = set()
-    for text in _texts(parameters.get("recipients", "")):
-        try:
-            addresses.add(values.mail_address(text))
-        except BadValue as problem:
-            raise BadFix("{problem}", problem=problem.message) from None
+    addresses = _addresses(parameters)
     strangers = [a for a in sorted(addresses) if a.rpartition("@")[2] != name and not domain.match_subdomains]
     if strangers:
         raise BadFix(tr("{address} is not in the domain {domain}."), address=strangers[0], domain=name)

@@ -19,6 +19,7 @@ from gatepost.route.decide import Router, Standing
 from gatepost.storage.interface import Change, Move
 
 PAGE = 2000
+RETURNED_AT_ONCE = 300
 CLAIM_BYTES = 8 << 20
 EVERY_TIME = 1 << 60
 CARRIED_OUT = "carried-out"  # the kind of the document that names the revision whose re-routing is complete
@@ -84,7 +85,7 @@ async def return_unknown(journey: Journey, lane: Lane) -> int:
     returned = 0
     while True:
         # whatever time its next attempt was to be: nothing can help it
-        items = await journey.store.claim(lane.id, PAGE, CLAIM_BYTES, EVERY_TIME)
+        items = await journey.store.claim(lane.id, RETURNED_AT_ONCE, CLAIM_BYTES, EVERY_TIME)
         if not items:
             break
         ending: list[Awaitable[None]] = []

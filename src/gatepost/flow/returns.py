@@ -6,7 +6,7 @@ ended them: so exactly one, whatever crashes when. Nothing is ever sent in answe
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from gatepost.bounce.facts import ReportFacts, ReportRecipient
 from gatepost.bounce.report import (
@@ -37,7 +37,8 @@ from gatepost.smtp.body import stuff
 from gatepost.storage.interface import AttemptView, Change, Event, RowUpdate
 
 HEADER_LIMIT = 64 << 10
-AT_ONCE = 8
+AT_ONCE = 48  # reports under way: they share their syncs
+BUILT_AT_ONCE = 32 << 10  # octets of an original whose report is built without a thread
 
 
 class Returns:
@@ -230,9 +231,9 @@ class Returns:
 
     async def _content(self, item: Item, cap: int) -> tuple[bytes, bytes | None]:
         """Return the header of the original, and all of it where it may go back whole."""
-        content = bytearray()
+        content = bytearray(item.body or b"")  # what was claimed with its body need not be read again
         try:
-            async for piece in await self.store.open_body(item.message_id):
+            async for piece in self._pieces(item):
                 content += piece
                 if len(content) > max(cap, HEADER_LIMIT):
                     break
@@ -241,6 +242,11 @@ class Returns:
         end = content.find(b"\r\n\r\n")
         header = bytes(content[: end + 2] if 0 <= end < HEADER_LIMIT else content[:HEADER_LIMIT])
         return header, bytes(content) if len(content) <= cap else None
+
+    async def _pieces(self, item: Item) -> AsyncIterator[bytes]:
+        if item.body is None:
+            async for piece in await self.store.open_body(item.message_id):
+                yield piece
 
     def _recipient(
         self,
@@ -293,7 +299,8 @@ class Returns:
     ) -> NewMessage:
         """Return the report as a message of its own, from the null sender to the sender of the original."""
         world = self.world
-        data = await asyncio.to_thread(build, facts)
+        small = len(facts.header) + len(facts.original or b"") <= BUILT_AT_ONCE
+        data = build(facts) if small else await asyncio.to_thread(build, facts)
         wire = stuff(data)
         key = world.router.route(item.sender).destination
         lane = self.journey.lanes.get(key)

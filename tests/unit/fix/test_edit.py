@@ -61,6 +61,13 @@ def test_fix_now_can_delete_the_connector_instead():
     assert [c.name for c in fixed("fix_now", delete="true").connectors] == ["to-partner"]
 
 
+def test_fix_now_makes_recipients_known_together_with_the_switch():
+    """R14: mail to valid recipients goes to the mailbox store."""
+    after = fixed("fix_now", recipients="bob@contoso.example,eve@other.example")
+    assert after.domains[0].recipients == {"ann@contoso.example", "bob@contoso.example"}
+    assert after.domains[1] == OBJECTS.domains[1]
+
+
 def test_fix_now_is_refused_for_a_partner():
     """R13."""
     with pytest.raises(BadFix, match="contact the partner"):
