@@ -1,13 +1,12 @@
 """kill -9 under load, again and again: what was acknowledged arrives, whatever happens (R2, fault matrix 1-3)."""
 
 import random
-import smtplib
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from tests.support.gateway import GatewayProcess
+from tests.support.load import Load
 from tests.support.peers import wait_until
 from tests.support.smtp_server import FaultServer
 
@@ -17,45 +16,6 @@ name = "out"
 domains = ["partner.test"]
 smart_hosts = ["127.0.0.1:{port}"]
 """
-
-SESSIONS = 6
-
-
-class Load:
-    """Clients that send until they are told to stop, and remember what was acknowledged."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.acknowledged: list[str] = []
-        self.ended = threading.Event()
-        self._next = iter(range(10**9))
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(SESSIONS)]
-        for thread in self._threads:
-            thread.start()
-
-    def _work(self) -> None:
-        while not self.ended.is_set():
-            try:
-                with smtplib.SMTP("127.0.0.1", self.port, timeout=10) as client:
-                    while not self.ended.is_set():
-                        self._send(client)
-            except (OSError, smtplib.SMTPException):
-                time.sleep(0.02)
-
-    def _send(self, client: smtplib.SMTP) -> None:
-        with self._lock:
-            recipient = f"r{next(self._next)}@partner.test"
-        client.sendmail("ann@client.test", [recipient], f"Subject: {recipient}\r\n\r\nHello\r\n")
-        with self._lock:
-            self.acknowledged.append(recipient)
-
-    def stop(self) -> None:
-        """Stop sending."""
-        self.ended.set()
-        for thread in self._threads:
-            thread.join(20)
-
 
 def crash(folder: Path, kills: int) -> None:
     """Kill a gateway under load so often, and count."""

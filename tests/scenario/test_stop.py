@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.scenario.test_crash import Load
 from tests.support.gateway import GatewayProcess
+from tests.support.load import Load
 from tests.support.peers import wait_until
 from tests.support.smtp_server import FaultServer
 
