@@ -17,6 +17,7 @@ domains = ["partner.test"]
 smart_hosts = ["127.0.0.1:{port}"]
 """
 
+
 def crash(folder: Path, kills: int) -> None:
     """Kill a gateway under load so often, and count."""
     chance = random.Random(7)

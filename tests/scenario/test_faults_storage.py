@@ -5,7 +5,6 @@ import os
 import shutil
 import smtplib
 import sqlite3
-import subprocess
 import time
 from contextlib import closing, suppress
 from email import message_from_string
@@ -89,13 +88,14 @@ class Journeys:
         self.gateway.start(wait=False, wrapper=self.shim.wrapper)
         process = self.gateway.process
         assert process is not None
-        with suppress(OSError, smtplib.SMTPException, AssertionError):
+        ended = False
+        with suppress(OSError, smtplib.SMTPException):
             wait_until(lambda: self.alive() or process.poll() is not None, 30)
             self.hand_in(call)
-            wait_until(lambda: self.done() or process.poll() is not None, 10)
-        if not self.done():
-            with suppress(subprocess.TimeoutExpired):  # the connection goes a moment before the process
-                process.wait(5)
+            wait_until(lambda: self.done() or process.poll() is not None, 60)
+            ended = self.done()
+        if not ended:
+            process.wait(20)  # the connection goes a moment before the process
         killed = process.poll() is not None
         self.shim.heal()
         if not killed:
@@ -110,7 +110,7 @@ class Journeys:
 
     def hand_in(self, call: int) -> None:
         """Send one small, one large, one that comes back as a report, one for our own mailbox."""
-        with smtplib.SMTP("127.0.0.1", self.gateway.smtp_port, timeout=5) as client:
+        with smtplib.SMTP("127.0.0.1", self.gateway.smtp_port, timeout=60) as client:
             for recipient, body, kept in (
                 (f"small{call}@partner.test", "Hello", self.kept),
                 (f"large{call}@partner.test", LARGE, self.kept),
@@ -139,7 +139,7 @@ class Journeys:
             arrived = addressees(self.server)
             # Only what was between its final dot and the commit when the process died may come twice.
             assert len(arrived) - len(set(arrived)) <= 4 * self.kills
-            audit = gateway.json("queue", "audit")
+            audit = gateway.ask("queue/audit")
             assert audit["balanced"], audit
             left = {entry.name for entry in (gateway.data_dir / "spool").iterdir()}
             assert not left, f"files that nobody needs stay behind: {left}"
@@ -147,10 +147,10 @@ class Journeys:
 
 @pytest.mark.timeout(240)
 def test_killed_in_some_calls_to_the_disk_nothing_is_lost_or_returned_twice(tmp_path: Path) -> None:
-    """Fault matrix 4, R2: calls early in the start, in acceptance, in delivery and in the making of a report."""
+    """Fault matrix 4, R2: one call while mail comes in, one while it leaves and a report is made."""
     with FaultServer() as server:
         journeys = Journeys(tmp_path, server)
-        for call in (9, 47, 71, 88, 110):
+        for call in (60, 95):
             assert journeys.run(call), f"there is no call {call}"
         journeys.check()
 
@@ -164,7 +164,7 @@ def test_killed_in_each_call_to_the_disk_nothing_is_lost_or_returned_twice(tmp_p
         call = 1
         while journeys.run(call):
             call += 1
-        print(f"killed in each of the first {call - 1} calls")  # noqa: T201 - for the report of the nightly run
+        print(f"killed in each of the first {call - 1} calls")
         assert call > 40
         journeys.check()
 
@@ -172,7 +172,7 @@ def test_killed_in_each_call_to_the_disk_nothing_is_lost_or_returned_twice(tmp_p
 # ---------------------------------------------------------------- 17, 18: syncs and writes that fail
 
 
-@pytest.mark.parametrize("times", [1, -1], ids=["once", "for-ever"])
+@pytest.mark.parametrize("times", [1, pytest.param(-1, marks=pytest.mark.slow)], ids=["once", "for-ever"])
 def test_a_failed_sync_is_never_acknowledged_nor_tried_again_on_the_same_file(
     tmp_path: Path, times: int
 ) -> None:
@@ -200,14 +200,19 @@ def test_a_failed_sync_is_never_acknowledged_nor_tried_again_on_the_same_file(
             server.change(banner=None)
             gateway.start()
             gateway.drained(30)
-            assert addressees(server) in (["before@partner.test"], ["before@partner.test", "lost@partner.test"])
-            assert gateway.json("queue", "audit")["balanced"]
+            assert addressees(server) in (
+                ["before@partner.test"],
+                ["before@partner.test", "lost@partner.test"],
+            )
+            assert gateway.ask("queue/audit")["balanced"]
         finally:
             gateway.stop()
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(errno.ENOSPC, 452), (errno.EIO, 451)], ids=["no room", "a bad sector"]
+    ("number", "code"),
+    [(errno.ENOSPC, 452), pytest.param(errno.EIO, 451, marks=pytest.mark.slow)],
+    ids=["no-room", "a-bad-sector"],
 )
 def test_a_write_that_fails_refuses_that_message_and_heals(tmp_path: Path, number: int, code: int) -> None:
     """Fault matrix 18: 452 where there is no room, for small messages and for spool files; then as before."""
@@ -225,7 +230,7 @@ def test_a_write_that_fails_refuses_that_message_and_heals(tmp_path: Path, numbe
             assert answer_to_a_message(gateway, "large@partner.test", LARGE) == 250
             gateway.drained()
             assert sorted(addressees(server)) == ["large@partner.test", "small@partner.test"]
-            assert gateway.json("queue", "audit")["balanced"]
+            assert gateway.ask("queue/audit")["balanced"]
             assert not list((gateway.data_dir / "spool").iterdir())
         finally:
             gateway.stop()
@@ -252,7 +257,7 @@ def test_what_was_delivered_while_the_disk_was_full_is_noted_once_there_is_room(
             gateway.start()
             time.sleep(1)
             assert sorted(addressees(server)) == sorted(f"r{number}@partner.test" for number in range(10))
-            assert gateway.json("queue", "audit")["balanced"]
+            assert gateway.ask("queue/audit")["balanced"]
         finally:
             gateway.stop()
 
@@ -260,6 +265,7 @@ def test_what_was_delivered_while_the_disk_was_full_is_noted_once_there_is_room(
 # ---------------------------------------------------------------- 22: a slow disk
 
 
+@pytest.mark.slow
 def test_a_slow_disk_makes_many_messages_share_a_sync(tmp_path: Path) -> None:
     """Fault matrix 22: 500 ms a sync; no acknowledgement takes 5 seconds, none times out, none is lost."""
     with FaultServer() as server:
@@ -313,15 +319,16 @@ def test_a_damaged_spool_file_hurts_its_own_message_only(tmp_path: Path) -> None
             time.sleep(3)
             assert sorted(addressees(server)) == [f"r{number}@partner.test" for number in (3, 4, 5)]
             assert gateway.queued() == 3
-            waiting = gateway.json("message", "list")["messages"]
+            waiting = gateway.ask("messages")["messages"]
             for row in waiting:
-                error = gateway.message(row["id"])["recipients"][0]["last_error"]
+                error = gateway.ask(f"messages/{row['id']}")["recipients"][0]["last_error"]
                 assert "the body of" in error["text"], error
             # The others of that destination do not wait for the damaged ones.
             gateway.send("ann@home.test", "after@partner.test")
             assert server.wait_for(4, 10)
 
 
+@pytest.mark.slow
 def test_a_damaged_page_of_the_database_hurts_its_own_message_only(tmp_path: Path) -> None:
     """Fault matrix 23: zeros in the middle of one body, made while the gateway is off."""
     with FaultServer(banner="421 4.3.2 not now") as server:
@@ -352,6 +359,7 @@ def test_a_damaged_page_of_the_database_hurts_its_own_message_only(tmp_path: Pat
 # ---------------------------------------------------------------- 61: locks and backups
 
 
+@pytest.mark.slow
 def test_a_database_that_somebody_else_holds_refuses_in_time_and_loses_nothing(tmp_path: Path) -> None:
     """Fault matrix 61: 451 within 5 seconds while another program holds the lock; then as before."""
     with FaultServer() as server, GatewayProcess(tmp_path) as gateway:
@@ -370,9 +378,10 @@ def test_a_database_that_somebody_else_holds_refuses_in_time_and_loses_nothing(t
         arrived = addressees(server)
         assert "held@partner.test" not in arrived
         assert arrived.count("after@partner.test") >= 1
-        assert gateway.json("queue", "audit")["balanced"]
+        assert gateway.ask("queue/audit")["balanced"]
 
 
+@pytest.mark.slow
 def test_a_copy_made_while_the_gateway_runs_is_a_gateway_of_its_own(tmp_path: Path) -> None:
     """Fault matrix 61: the database is copied under load by SQLite's own backup; the copy starts and delivers."""
     with FaultServer(banner="421 4.3.2 not now") as server:

@@ -297,6 +297,15 @@ def verify(hashed: str, password: str) -> bool:
         return False
 
 
+def shortage(pressure: Pressure) -> Refuse | None:
+    """Return the answer to whoever wants to hand in mail now; None where it is welcome."""
+    if not pressure.reasons:
+        return None
+    if "store" in pressure.reasons:
+        return Refuse(451, "4.3.0", "The message could not be kept, try again later")
+    return Refuse(452, "4.3.1", "Out of resources, try again later")
+
+
 def make_listener(world: World, journey: Journey) -> Listener:
     """Return the receiving side."""
     settings = world.settings
@@ -309,7 +318,7 @@ def make_listener(world: World, journey: Journey) -> Listener:
         keep=journey.keep,
         new_id=world.new_id,
         now=world.now,
-        pressure=lambda: world.pressure.reason,
+        pressure=lambda: shortage(world.pressure),
         check_login=reception.check_login,
         say=world.say,
         count=world.metrics.count,

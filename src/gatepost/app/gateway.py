@@ -179,11 +179,12 @@ class Gateway:
     async def _watch_pressure(self) -> None:
         while True:
             await asyncio.sleep(PRESSURE_PERIOD)
+            self.journey.writing.again()
             self.world.queued_count["count"] = sum(summary.messages for summary in self._expiry.summaries)
             health = self.world.store.health()
-            if not health.ok:
-                self.world.pressure.broken(f"the store is broken: {health.problem}")
-            for resource, why in self.world.pressure.measure():
+            pressure = self.world.pressure
+            changes = [] if health.ok else pressure.broken(f"the store is broken: {health.problem}")
+            for resource, why in changes + pressure.measure():
                 self.world.metrics.pressure(resource, on=bool(why))
                 self.world.say(
                     "pressure.on" if why else "pressure.off", level="warning", resource=resource, reason=why
@@ -208,6 +209,7 @@ class Gateway:
             await self._listener.stop(GRACE_SECONDS)
         if hasattr(self, "journey"):
             await self.journey.lanes.stop(GRACE_SECONDS)
+            self.journey.writing.stop()
             await self.world.finish()
         if hasattr(self, "intelligence"):
             await self.intelligence.stop()

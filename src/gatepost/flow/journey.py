@@ -20,6 +20,7 @@ from gatepost.diagnose.classify import classify
 from gatepost.flow.observer import Several
 from gatepost.flow.records import Final, attempt_of_failure, attempt_of_success, error_of
 from gatepost.flow.world import World
+from gatepost.flow.writing import Writing
 from gatepost.model.attempt import Attempt, Failure, SessionFacts
 from gatepost.model.failure import Concern, Phase, Reason, Verdict
 from gatepost.model.ids import to_text
@@ -51,6 +52,7 @@ class Journey:
         self.store = world.store
         self.say = world.say
         self.lanes = Lanes(self, self._make_lane)
+        self.writing = Writing(world.store, self.lanes.halt, world.say)
         self.observer = Several()
         self.hosts: dict[tuple[int, str, int], HostState] = {}
         self.flying: set[tuple[int, int]] = set()  # (destination, message) on a connection now
@@ -447,8 +449,9 @@ class Journey:
         )
         settlement = Settlement(item.message_id, recipient.n, lane.id, "delivered", attempt, 0, last)
         message_id = item.message_id
-        self.store.write(
-            Change(settles=(settlement,)), lambda problem: self.world.journal.settled(message_id)
+        self.writing.write(
+            Change(settles=(settlement,)),
+            lambda problem: None if problem else self.world.journal.settled(message_id),
         )
         lane.last_attempt_at = lane.last_success_at = now
         self.world.metrics.delivered(lane.key.connector)
@@ -509,7 +512,7 @@ class Journey:
         wait = schedule.interval(lane.policy.retry, recipient.attempts + 1, self.chance())
         not_before = 0 if concerns_destination else now + wait
         settlement = Settlement(item.message_id, recipient.n, lane.id, "deferred", attempt, not_before)
-        self.store.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
+        self.writing.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
         if concerns_destination:
             self.lanes.failed(lane)
         else:

@@ -38,14 +38,26 @@ class Pressure:
         """Note how far the wall clock is from where it should be."""
         self.clock_gap_ms = gap_ms
 
-    def broken(self, why: str) -> None:
-        """Note that the store cannot be written: nothing is accepted until a restart."""
-        self.reasons["store"] = why
+    def broken(self, why: str) -> list[tuple[str, str]]:
+        """Note that the store cannot be written: nothing is accepted until a restart; returns what changed."""
+        changes: list[tuple[str, str]] = []
+        self._set(changes, "store", bool(why), why)
+        return changes
 
     def measure(self) -> list[tuple[str, str]]:
         """Look at disk, inodes, queue and memory; returns what changed as (resource, reason or "")."""
         changes: list[tuple[str, str]] = []
-        disk = os.statvfs(self.path)
+        self._measure_disk(changes)
+        self._measure_queue(changes)
+        self._measure_memory(changes)
+        return changes
+
+    def _measure_disk(self, changes: list[tuple[str, str]]) -> None:
+        try:
+            disk = os.statvfs(self.path)
+        except OSError as problem:
+            self._set(changes, "disk", True, f"the disk does not answer: {problem.strerror}")  # noqa: FBT003
+            return
         free = disk.f_bavail * disk.f_frsize
         total = max(1, disk.f_blocks * disk.f_frsize)
         margin = 1.0 if "disk" not in self.reasons else 1.4
@@ -55,9 +67,6 @@ class Pressure:
             1.0 if "inodes" not in self.reasons else 1.4
         )
         self._set(changes, "inodes", inodes_low, "inodes are low on the disk")
-        self._measure_queue(changes)
-        self._measure_memory(changes)
-        return changes
 
     def _measure_queue(self, changes: list[tuple[str, str]]) -> None:
         limit = self.limits.max_messages

@@ -122,7 +122,10 @@ class Returns:
             if report is not None:
                 self.journey.accepted(report)
 
-        self.store.write(change, durable)
+        if who:  # whoever asked for it is told at once
+            self.store.write(change, durable)
+        else:
+            self.journey.writing.write(change, durable)
         return settled
 
     def _say(

@@ -344,6 +344,10 @@ class Lanes:
                 {"message": "a lane's task failed", "exception": task.exception(), "task": task}
             )
 
+    def halt(self) -> None:
+        """Take nothing new: what went out now could not be written down, and would go out again."""
+        self.stopping = True
+
     async def stop(self, grace: float) -> None:
         """Let what is under way end, take nothing new, close the connections."""
         self.stopping = True

@@ -41,6 +41,7 @@ from gatepost.smtp.events import (
     answer,
 )
 from gatepost.smtp.server import ServerConfig, ServerSession, State
+from gatepost.storage.interface import StoreFull
 
 READ_SIZE = 256 * 1024
 MAX_OUTSTANDING = 1024 * 1024  # octets of one session on their way to the disk
@@ -76,7 +77,7 @@ class Hooks:
     keep: Callable[[NewMessage, Callable[[BaseException | None], None]], None]
     new_id: Callable[[], int]
     now: Callable[[], int]
-    pressure: Callable[[], str | None]
+    pressure: Callable[[], Refuse | None]
     check_login: Callable[[str, str], Awaitable[bool]]
     say: "Say"
     count: "Count"
@@ -476,9 +477,10 @@ class Session(asyncio.BufferedProtocol):
         if self._shared.stopping:
             self._reply(421, "4.3.2", "The server is stopping")
             return
-        if hooks.pressure() is not None:
+        short = hooks.pressure()
+        if short is not None:
             hooks.count("refused", why="pressure")
-            self._reply(452, "4.3.1", "Out of resources, try again later")
+            self._reply(short.code, short.enhanced, short.text)
             return
         if source is None and not self._shared.rate.take(self.address, self._shared.loop.time()):
             hooks.count("refused", why="rate")
@@ -575,10 +577,11 @@ class Session(asyncio.BufferedProtocol):
     def _end_of_data(self, event: EndOfData) -> None:
         incoming = self._incoming
         assert incoming is not None
-        if self._hooks.pressure() is not None:
+        short = self._hooks.pressure()
+        if short is not None:
             self._hooks.count("refused", why="pressure")
             self._abandon()
-            self._reply(452, "4.3.1", "Out of resources, try again later")
+            self._reply(short.code, short.enhanced, short.text)
             return
         if incoming.error is not None:
             raise RuntimeError("the content was not taken") from incoming.error
@@ -645,7 +648,10 @@ class Session(asyncio.BufferedProtocol):
         self._hooks.count("refused", why="not_kept")
         if incoming.spool is not None:
             incoming.spool.drop()
-        self._answer_later(451, "4.3.0", "The message could not be kept, try again later")
+        if isinstance(error, StoreFull):
+            self._answer_later(452, "4.3.1", "Out of resources, try again later")
+        else:
+            self._answer_later(451, "4.3.0", "The message could not be kept, try again later")
 
     def _describe(self) -> str:
         self._client = json.dumps(

@@ -60,9 +60,9 @@ class Gateway:
         else:
             asyncio.get_running_loop().call_soon(done, self.keep_error)
 
-    def pressure(self) -> str | None:
+    def pressure(self) -> Refuse | None:
         self._break("pressure")
-        return self.trouble
+        return Refuse(452, "4.3.1", self.trouble) if self.trouble else None
 
     async def check_login(self, user: str, password: str) -> bool:
         self._break("check_login")

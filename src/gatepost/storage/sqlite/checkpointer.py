@@ -60,7 +60,8 @@ class Checkpointer:
         pages, _ = self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         if pages > _RESTART:
             forced = pages > _FORCE
-            self.connection.set_busy_timeout(5000 if forced else 20)
+            # Readers are waited for with the writer held up: shorter than the writer's own patience.
+            self.connection.set_busy_timeout(3000 if forced else 20)
             with suppress(apsw.BusyError):  # somebody reads: the next growth tries again
                 self.connection.wal_checkpoint(
                     mode=apsw.SQLITE_CHECKPOINT_TRUNCATE if forced else apsw.SQLITE_CHECKPOINT_RESTART

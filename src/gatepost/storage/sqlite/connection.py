@@ -10,6 +10,7 @@ from gatepost.storage.interface import StoreLocked, StoreUnusable
 from gatepost.storage.migrations import runner
 
 PAGE = 8192
+PATIENCE_MS = 5_000  # of the writer with whoever else holds the database: clients wait for it
 # 3.7.0 to 3.51.2 can lose committed transactions where two connections meet a WAL reset.
 OLDEST = (3, 51, 3)
 

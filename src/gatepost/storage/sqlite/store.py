@@ -81,6 +81,7 @@ class SqliteStore:
         self._loop = loop
         self._writing = connection.connect(self._path, cache_kib=16 << 10, vfs=vfs)
         connection.migrate(self._writing)
+        self._writing.set_busy_timeout(connection.PATIENCE_MS)
         self._counters = Counters(upkeep.counters(self._writing))
         spool.remove_orphans(self._spool, upkeep.spooled(self._writing))
         self._leases = Leases()
