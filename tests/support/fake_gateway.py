@@ -18,6 +18,7 @@ from gatepost.storage.interface import (
     AttemptView,
     DestinationState,
     DestinationSummary,
+    EndedCount,
     Event,
     Facets,
     Health,
@@ -26,6 +27,7 @@ from gatepost.storage.interface import (
     QueuedMessage,
     RecipientView,
     RevisionConflict,
+    Traffic,
 )
 from gatepost.telemetry.metrics import Metrics
 
@@ -225,6 +227,33 @@ class FakeStore:
     async def dated(self, destination_id, limit):
         return []
 
+    async def ended_counts(self, since, until, limit):
+        self.asked = (since, until)
+        return [
+            EndedCount(
+                "2026-11-23",
+                "5.1.1",
+                550,
+                "recipient_unknown",
+                "other",
+                OFFICE.id,
+                7,
+                6,
+                "=no such user",
+                (FIRST,),
+            )
+        ]
+
+    async def traffic(self, since, limit):
+        rows = [
+            Traffic(OFFICE.id, "TLSv1.3", 2, 10, 8, 2, 0, 80.0, NOW - HOUR),
+            Traffic(OFFICE.id, "", 1, 2, 2, 0, 0, 20.0, NOW - 2 * HOUR),
+        ]
+        return rows, False
+
+    async def held_back(self, since):
+        return {OFFICE.id: 4}
+
     async def destination_attempts(self, destination_id, limit):
         return [attempt(0, OFFICE)]
 
@@ -279,6 +308,9 @@ class FakeGateway:
 
     async def ranking(self, fingerprint):
         return self.ranked
+
+    async def mx_of(self, domain):
+        return ("10 old.example",), ("10 new.example",)
 
     async def latest_probe(self, fingerprint):
         return None

@@ -89,6 +89,9 @@ class Gateway(Protocol):
     async def ranking(self, fingerprint: str) -> Ranking | None:
         """Return the causes of an insight, ranked by evidence; None where nothing can be said."""
 
+    async def mx_of(self, domain: str) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the mail servers that a domain had before, and has now, as far as is remembered."""
+
     async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
         """Return what the latest probe of an insight's destination saw; None where there was none."""
 

@@ -15,6 +15,7 @@ from gatepost.admin.insights import InsightUseCases
 from gatepost.admin.messages import MessageUseCases
 from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.queue import QueueUseCases
+from gatepost.admin.reports import ReportUseCases
 from gatepost.admin.shapes import Json, connectors_of, destination_name
 from gatepost.config.settings import BadSettings
 from gatepost.smtp.address import BadAddress, domain_of
@@ -33,6 +34,7 @@ class Service:
         self.fixes = FixUseCases(gateway)
         self.alerts = AlertUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
+        self.reports = ReportUseCases(gateway, self.queue)
 
     def route_explain(self, address: str) -> Json:
         """Return where an address goes, with every connector that was weighed and why it lost."""

@@ -232,6 +232,10 @@ class Control:
         """Return the causes of an insight, ranked by evidence."""
         return None
 
+    async def mx_of(self, domain: str) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the mail servers that a domain had before, and has now."""
+        return (), ()
+
     async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
         """Return what the latest probe saw."""
         return None

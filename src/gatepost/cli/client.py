@@ -66,6 +66,11 @@ class Client:
         """Delete a resource."""
         return self._json("DELETE", where + _query(query))
 
+    @staticmethod
+    def query(**query: object) -> str:
+        """Return the query of a URL, "" for none."""
+        return _query(query)
+
     def text(self, where: str) -> str:
         """Return a resource as text."""
         return b"".join(self.pieces(where)).decode()

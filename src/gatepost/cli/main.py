@@ -27,6 +27,10 @@ COMMANDS = {
         "gatepost.cli.insight:insight",
         tr("What is broken, since when, whose side it is, what to do."),
     ),
+    "report": (
+        "gatepost.cli.report:report",
+        tr("What is queued, what was returned, how connectors and domains fare."),
+    ),
     "fix": ("gatepost.cli.fix:fix", tr("What would help, what it would do, doing it, undoing it.")),
     "alert": ("gatepost.cli.alert:alert", tr("What fires, who was told, who looks after it.")),
     "policy": ("gatepost.cli.policy:policy", tr("When an alert is raised, and who hears of it.")),

@@ -187,6 +187,35 @@ class Facets(NamedTuple):
     sampled: bool
 
 
+class EndedCount(NamedTuple):
+    """Recipients that were not delivered, of one day and one code."""
+
+    day: str  # 2026-11-23, UTC
+    code: str
+    smtp: int
+    failure_class: str
+    flow_code: str
+    destination_id: int
+    recipients: int
+    returned: int  # of these, senders were told
+    title: str
+    samples: tuple[int, ...]  # ids of messages
+
+
+class Traffic(NamedTuple):
+    """Attempts at one destination over connections of one TLS version ("" in clear)."""
+
+    destination_id: int
+    tls: str
+    connections: int
+    attempts: int
+    delivered: int
+    deferred: int
+    failed: int
+    milliseconds: float  # of the deliveries, together
+    last_success: int  # ms since 1970, 0 for none
+
+
 class MessageFilter(NamedTuple):
     """Which queued messages; zero, "" and None mean any."""
 
@@ -363,6 +392,15 @@ class Store(Protocol):
 
     async def facets(self, destination_id: int, limit: int) -> Facets:
         """Return whose mail waits at a destination, from at most `limit` rows, the oldest first."""
+
+    async def ended_counts(self, since: int, until: int, limit: int) -> list[EndedCount]:
+        """Return what was not delivered between two times (ms), from at most `limit` recipients, the latest."""
+
+    async def traffic(self, since: int, limit: int) -> tuple[list[Traffic], bool]:
+        """Return attempts for messages accepted since a time (ms), at most `limit`; and whether there are more."""
+
+    async def held_back(self, since: int) -> dict[int, int]:
+        """Return the attempts since a time (ms) that concerned a whole destination, by destination."""
 
     async def dated(self, destination_id: int, limit: int) -> list[tuple[int, int, int]]:
         """Return messages whose expiry is not the default: (accepted, expires, messages) in five minutes each.

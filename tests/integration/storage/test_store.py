@@ -8,6 +8,7 @@ import pytest
 from tests.integration.storage import conformance as c
 from tests.integration.storage.conformance import HOUR, NOW, OFFICE, PARTNER, Maker, accept, put, settle
 
+from gatepost.model.attempt import TlsFacts
 from gatepost.model.document import Document
 from gatepost.model.mail import BodyMissing
 from gatepost.storage import spool
@@ -217,6 +218,56 @@ def test_messages_with_an_expiry_of_their_own_are_counted_by_it(url: str, tmp_pa
         await put(store, Change(updates=updates))
         assert await store.dated(OFFICE.id, 100) == [(NOW, until, 2)]
         assert await store.dated(PARTNER.id, 100) == []
+
+    run(url, tmp_path, story)
+
+
+def test_what_was_not_delivered_is_counted_by_day_and_code(url: str, tmp_path: Path) -> None:
+    """R4: for the report of returned messages."""
+
+    async def story(store: Store, make: Maker) -> None:
+        messages = [make.message("a@x.example", "b@x.example") for _ in range(4)]
+        await accept(store, *messages)
+        ends = []
+        for number, message in enumerate(messages):
+            outcome = ("returned", "returned", "failed", "delivered")[number]
+            ends += [settle(message, outcome, n, attempt=make.attempt(message, outcome, n)) for n in (1, 2)]
+        await put(store, Change(settles=tuple(ends)))
+        (row,) = await store.ended_counts(NOW - HOUR, NOW + HOUR, 100)
+        assert (row.day, row.code, row.failure_class) == ("2025-11-24", "4.4.316", "connection_refused")
+        assert (row.recipients, row.returned, row.destination_id) == (6, 4, OFFICE.id)
+        assert set(row.samples) <= {m.id for m in messages[:3]}
+        assert row.samples
+        assert await store.ended_counts(NOW + HOUR, NOW + 2 * HOUR, 100) == []
+        (few,) = await store.ended_counts(NOW - HOUR, NOW + HOUR, 2)
+        assert few.recipients == 2
+
+    run(url, tmp_path, story)
+
+
+def test_traffic_is_told_by_destination_and_tls_version(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        messages = [make.message() for _ in range(3)]
+        await accept(store, *messages)
+        secured = make.session()
+        secured.tls = TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+        ends = [
+            settle(messages[0], attempt=make.attempt(messages[0], session=secured)),
+            settle(messages[1], attempt=make.attempt(messages[1], session=secured)),
+            settle(messages[2], "deferred", attempt=make.attempt(messages[2], "deferred")),
+        ]
+        await put(store, Change(settles=tuple(ends)))
+        rows, more = await store.traffic(0, 100)
+        clear, tls = rows
+        assert not more
+        assert (tls.tls, tls.connections, tls.attempts, tls.delivered) == ("TLSv1.3", 1, 2, 2)
+        assert (tls.milliseconds, tls.last_success) == (7.0, NOW)
+        assert (clear.tls, clear.attempts, clear.delivered, clear.deferred) == ("", 1, 0, 1)
+        assert (await store.traffic(NOW + HOUR, 100))[0] == []
+        assert (await store.traffic(0, 2))[1]
+        attempt = make.destination_attempt(OFFICE.id)
+        await put(store, Change(destinations=(c.known(),), attempts=(attempt,)))
+        assert await store.held_back(0) == {OFFICE.id: 1}
 
     run(url, tmp_path, story)
 

@@ -70,6 +70,7 @@ def make_app(service: Service) -> FastAPI:
         messages,
         objects,
         queue,
+        reports,
         system,
     )
 
@@ -89,6 +90,7 @@ def make_app(service: Service) -> FastAPI:
         queue,
         messages,
         insights,
+        reports,
         fixes,
         alerts,
         system,

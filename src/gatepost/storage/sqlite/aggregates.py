@@ -1,16 +1,19 @@
 """Numbers over many rows, for reports and insights: always of a bounded number of them."""
 
+import json
 from collections import Counter
 from typing import cast
 
 import apsw
 
+from gatepost.model import ids
 from gatepost.model.waiting import BUCKET_MS
 from gatepost.storage.counters import IDS_OF_A_BUCKET
-from gatepost.storage.interface import Facets
+from gatepost.storage.interface import EndedCount, Facets, Traffic
 from gatepost.storage.queries import Queries
 
 SQL = Queries("sqlite", "read")
+SAMPLES = 5
 
 
 def facets(connection: apsw.Connection, destination_id: int, limit: int) -> Facets:
@@ -39,3 +42,28 @@ def dated(connection: apsw.Connection, destination_id: int, limit: int) -> list[
     }
     found = cast("list[tuple[int, int, int]]", connection.execute(SQL["dated"], values).fetchall())
     return [(accepted * BUCKET_MS, expires * BUCKET_MS, count) for accepted, expires, count in found]
+
+
+def ended_counts(connection: apsw.Connection, since: int, until: int, limit: int) -> list[EndedCount]:
+    """Return what was not delivered, by day, code and destination, the latest day first."""
+    values = {"since": since, "until": until, "limit": limit, "samples": SAMPLES}
+    found = connection.execute(SQL["ended_counts"], values).fetchall()
+    rows = cast("list[tuple[str, str, int, str, str, int, int, int, str, str]]", found)
+    return [EndedCount(*row[:9], tuple(json.loads(row[9]))) for row in rows]
+
+
+def traffic(connection: apsw.Connection, since: int, limit: int) -> tuple[list[Traffic], bool]:
+    """Return attempts by destination and TLS version, and whether there were more than `limit`."""
+    values = {"first": ids.first_of(since), "limit": limit}
+    found = cast(
+        "list[tuple[int, str, int, int, int, int, int, float, int]]",
+        connection.execute(SQL["traffic"], values).fetchall(),
+    )
+    rows = [Traffic(*row) for row in found]
+    return rows, sum(row.attempts for row in rows) >= limit
+
+
+def held_back(connection: apsw.Connection, since: int) -> dict[int, int]:
+    """Return how many attempts concerned a whole destination, by destination."""
+    found = connection.execute(SQL["held_back"], (ids.first_of(since),)).fetchall()
+    return dict(cast("list[tuple[int, int]]", found))

@@ -24,6 +24,7 @@ from gatepost.storage.interface import (
     DestinationState,
     DestinationSummary,
     Done,
+    EndedCount,
     Event,
     Facets,
     Health,
@@ -35,6 +36,7 @@ from gatepost.storage.interface import (
     QueuedMessage,
     StoredObjects,
     TraceFilter,
+    Traffic,
 )
 from gatepost.storage.leases import Leases
 from gatepost.storage.sqlite import aggregates, claims, connection, moves, objects, upkeep, views
@@ -170,6 +172,18 @@ class SqliteStore:
     async def facets(self, destination_id: int, limit: int) -> Facets:
         """Return whose mail waits."""
         return await self._view.ask(lambda c: aggregates.facets(c, destination_id, limit))
+
+    async def ended_counts(self, since: int, until: int, limit: int) -> list[EndedCount]:
+        """Return what was not delivered."""
+        return await self._view.ask(lambda c: aggregates.ended_counts(c, since, until, limit))
+
+    async def traffic(self, since: int, limit: int) -> tuple[list[Traffic], bool]:
+        """Return attempts by destination and TLS version."""
+        return await self._view.ask(lambda c: aggregates.traffic(c, since, limit))
+
+    async def held_back(self, since: int) -> dict[int, int]:
+        """Return attempts that concerned a whole destination."""
+        return await self._view.ask(lambda c: aggregates.held_back(c, since))
 
     async def dated(self, destination_id: int, limit: int) -> list[tuple[int, int, int]]:
         """Return messages with an expiry of their own."""

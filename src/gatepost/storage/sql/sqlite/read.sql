@@ -72,6 +72,36 @@ SELECT m.sender, count(*), sum(m.size) FROM (
     CROSS JOIN message AS m ON m.id = q.message_id
 GROUP BY m.sender
 
+-- name: ended_counts
+SELECT day, code, smtp, class, flow_code, destination_id, count(*), sum(ended = 'returned'), max(title),
+    json_group_array(DISTINCT message_id) FILTER (WHERE place <= :samples)
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY day, code, smtp, class, flow_code, destination_id ORDER BY at DESC) AS place
+    FROM (
+        SELECT date(at / 1000, 'unixepoch') AS day, code, smtp, class, flow_code, destination_id, ended, title, message_id, at
+        FROM attempt INDEXED BY attempt_returned
+        WHERE ended IN ('returned', 'failed') AND at >= :since AND at < :until ORDER BY at DESC LIMIT :limit))
+GROUP BY day, code, smtp, class, flow_code, destination_id
+ORDER BY day DESC, 7 DESC, code
+
+-- name: traffic
+WITH recent AS (
+    SELECT destination_id, session_id, outcome, ended, ms, at
+    FROM attempt WHERE message_id >= :first ORDER BY message_id DESC LIMIT :limit),
+by_session AS (
+    SELECT destination_id, session_id, count(*) AS attempts, sum(ended = 'delivered') AS delivered,
+        sum(outcome = 'deferred') AS deferred, sum(ended IN ('returned', 'failed')) AS failed,
+        total(iif(ended = 'delivered', ms, 0)) AS ms, max(iif(ended = 'delivered', at, 0)) AS last_success
+    FROM recent GROUP BY destination_id, session_id)
+SELECT destination_id, coalesce(json_extract(s.data, '$.tls.version'), '') AS tls, count(*), sum(attempts),
+    sum(delivered), sum(deferred), sum(failed), total(ms), max(last_success)
+FROM by_session AS b LEFT JOIN session AS s ON s.id = b.session_id
+GROUP BY destination_id, tls ORDER BY destination_id, tls
+
+-- name: held_back
+SELECT d.id, count(*) FROM destination AS d CROSS JOIN destination_attempt AS a
+WHERE a.destination_id = d.id AND a.id >= ? GROUP BY d.id
+
 -- name: dated
 SELECT message_id / :ids_of_a_bucket, expires_at / :bucket, count(DISTINCT message_id) FROM (
     SELECT message_id, expires_at FROM queue INDEXED BY queue_expiry

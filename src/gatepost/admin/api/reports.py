@@ -1,0 +1,56 @@
+"""Reports, as JSON or for spreadsheets."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from gatepost.admin.api.app import Reader, Use
+from gatepost.admin.api.insights import lang_of
+from gatepost.admin.reports import Report
+
+router = APIRouter(tags=["reports"])
+Format = Annotated[str, Query(pattern="^(json|csv)$", description="json or csv (RFC 4180).")]
+Time = Annotated[str, Query(max_length=40, description="A duration before now (7d) or a time.")]
+
+
+def answer(report: Report, form: str) -> Response:
+    """Return a report in the form that was asked for."""
+    if form == "json":
+        return JSONResponse(report.to_json())
+    name = f'attachment; filename="gatepost-{report.name}.csv"'
+    return Response(
+        report.to_csv(),
+        media_type="text/csv; charset=utf-8; header=present",
+        headers={"Content-Disposition": name},
+    )
+
+
+@router.get("/reports/queued", response_model=dict[str, Any])
+async def queued(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
+    """Return what waits, by connector and destination."""
+    return answer(await service.reports.queued(lang_of(request)), format)
+
+
+@router.get("/reports/ndr", response_model=dict[str, Any])
+async def ndr(
+    service: Use,
+    _caller: Reader,
+    since: Time = "",
+    until: Time = "",
+    format: Format = "json",  # noqa: A002
+) -> Response:
+    """Return what was returned to senders, by day and code."""
+    return answer(await service.reports.ndr(since, until), format)
+
+
+@router.get("/reports/connectors", response_model=dict[str, Any])
+async def connectors(service: Use, _caller: Reader, since: Time = "", format: Format = "json") -> Response:  # noqa: A002
+    """Return how connectors fare."""
+    return answer(await service.reports.connectors(since), format)
+
+
+@router.get("/reports/domains", response_model=dict[str, Any])
+async def domains(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
+    """Return where the mail of our accepted domains goes, and whether it arrives."""
+    return answer(await service.reports.domains(lang_of(request)), format)
