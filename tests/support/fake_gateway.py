@@ -295,8 +295,15 @@ class FakeGateway:
         self.short = {}
         self.beaten_by = 0
         self.bad_settings = None
-        self.insights = SimpleNamespace(book=Book(count(FIRST).__next__, 90 * 24 * HOUR), hosts=Hosts())
+        self.subscribers = []
+        self.insights = SimpleNamespace(
+            book=Book(count(FIRST).__next__, 90 * 24 * HOUR), hosts=Hosts(), subscribe=self.subscribe
+        )
         self.ranked = None
+
+    def subscribe(self, callback):
+        self.subscribers.append(callback)
+        return lambda: self.subscribers.remove(callback)
 
     def break_office(self, at=NOW - 2 * HOUR, **more):
         """Open the insight of a destination that refuses."""

@@ -43,12 +43,16 @@ class _Marked:
 class AdminServer:
     """The running API; `stop` ends it."""
 
-    def __init__(self, servers: Sequence[_Server], tasks: Sequence["asyncio.Task[None]"]) -> None:
+    def __init__(
+        self, service: Service, servers: Sequence[_Server], tasks: Sequence["asyncio.Task[None]"]
+    ) -> None:
+        self._service = service
         self._servers = servers
         self._tasks = tasks
 
     async def stop(self) -> None:
-        """Take no more requests, let those under way end."""
+        """Take no more requests, let those under way end, and those that listen go."""
+        self._service.events.close()
         for server in self._servers:
             server.should_exit = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -82,4 +86,4 @@ async def serve_admin(service: Service, sockets: Sequence[socket.socket]) -> Adm
                 if task.done():
                     task.result()
             await asyncio.sleep(0.01)
-    return AdminServer(servers, tasks)
+    return AdminServer(service, servers, tasks)

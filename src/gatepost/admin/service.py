@@ -9,6 +9,7 @@ from gatepost.admin.alerts import AlertUseCases
 from gatepost.admin.auth import TokenUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
+from gatepost.admin.events import EventUseCases
 from gatepost.admin.fixes import FixUseCases
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.insights import InsightUseCases
@@ -35,6 +36,7 @@ class Service:
         self.alerts = AlertUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
         self.reports = ReportUseCases(gateway, self.queue)
+        self.events = EventUseCases(gateway, self.queue)
 
     def route_explain(self, address: str) -> Json:
         """Return where an address goes, with every connector that was weighed and why it lost."""

@@ -126,3 +126,33 @@ def test_the_control_socket_of_another_user_is_said(tmp_path, capfd, monkeypatch
 
 def _denied(self, address):
     raise PermissionError(13, "Permission denied")
+
+
+def test_a_listener_hears_changes_over_http_and_is_forgotten_when_it_goes(tmp_path):
+    """Server-sent events through the real server; a stop does not wait for those who listen."""
+
+    async def story():
+        gateway, service = make()
+        tcp = socket.socket(socket.AF_UNIX)
+        tcp.bind(str(tmp_path / "control.sock"))
+        tcp.listen()
+        server = await serve_admin(service, [tcp])
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
+        writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        await reader.readuntil(b"event: queue\n")
+        gateway.subscribers[0](gateway.break_office(), None)
+        await reader.readuntil(b"event: insight\n")
+        writer.close()
+        async with asyncio.timeout(10):
+            while service.events.listeners:
+                await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
+        writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        await reader.readuntil(b"event: queue\n")
+        begun = asyncio.get_running_loop().time()
+        await server.stop()
+        assert asyncio.get_running_loop().time() - begun < 4
+        await reader.read()
+        writer.close()
+
+    asyncio.run(story())

@@ -65,6 +65,7 @@ def make_app(service: Service) -> FastAPI:
     """Return the application: monitoring pages and everything under `/api/v1`."""
     from gatepost.admin.api import (  # noqa: PLC0415 - they use what is above
         alerts,
+        events,
         fixes,
         insights,
         messages,
@@ -91,6 +92,7 @@ def make_app(service: Service) -> FastAPI:
         messages,
         insights,
         reports,
+        events,
         fixes,
         alerts,
         system,

@@ -1,0 +1,16 @@
+"""Live changes, as server-sent events."""
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from gatepost.admin.api.app import Reader, Use
+
+router = APIRouter(tags=["events"])
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def events(service: Use, _caller: Reader) -> StreamingResponse:
+    """Stream what changes: `insight`, `queue`; `lost` where the reader was too slow and should look again."""
+    service.events.check()
+    headers = {"X-Accel-Buffering": "no"}  # a proxy that collects answers would keep these back
+    return StreamingResponse(service.events.stream(), media_type="text/event-stream", headers=headers)
