@@ -82,7 +82,7 @@ WRAPPERS = (
     _wrapper("bare name", rf"^\s*{_HOST}\s?(?:\[{_IP}\]|\({_IP.replace('address', 'address2')}\)):\s*(?P<inner>[45]\d\d\b.*)", "mx.example.org[192.0.2.1]: 550 5.1.1 User unknown"),
     _wrapper("yahoo", r"^(?P<inner>[45]\d\d.*?)\s*\[(?P<command>RCPT_TO|MAIL_FROM|BODY|DATA|BANNER|EHLO)\]\s*$", "550 5.1.1 User unknown [RCPT_TO]"),
     _wrapper("in reply", r"^(?P<inner>.*?)\s*\(in reply to (?P<command>[^()]{2,60}?)(?: command)?\)\s*$", "550 5.1.1 User unknown (in reply to RCPT TO command)"),
-    _wrapper("reason", r"^\s*(?:reason|error|error message(?: below)?|error text|smtp error|problem|reply|response|cause|fehler|grund|motif|motivo|причина|原因|退信原因|英文说明)\s?[:：]\s*(?P<inner>.*)", "Reason: 550 5.1.1 User unknown"),
+    _wrapper("reason", r"^\s*(?:reason|error|error message(?: below)?|error text|smtp error|problem|reply|response|cause|fehler|grund|motif|motivo|причина|原因|退信原因|英文说明|사유|because|the reason for the problem)\s?[:：]\s*(?P<inner>.*)", "Reason: 550 5.1.1 User unknown"),
 )  # fmt: skip
 
 _PHASES = (
@@ -109,7 +109,7 @@ _TOLD = (
     ("failed on data command", Phase.DATA),
     ("failed after i sent the message", Phase.EOD),
 )
-_BOTH = re.compile(r"(?<![\w.])([245]\d\d)[ -]{1,3}[(#]{0,2}([245]\.[0-7]\.\d{1,3})(?![\d.]\d)")
+_BOTH = re.compile(r"(?<![\w.])([245]\d\d)[ -]{1,3}['\"(#]{0,2}([245]\.[0-7]\.\d{1,3})(?![\d.]\d)")
 _ENHANCED = re.compile(r"(?<![\w.:/])([245]\.[0-7]\.\d{1,3})(?!\.?\d|[.-][a-z])", re.IGNORECASE)
 _REPLY = re.compile(r"(?<![\w.:/\[@-])([45]\d\d)(?=[ \-:,;]|$)(?!-\d\d)")
 _ATTEMPTED = re.compile(

@@ -29,6 +29,7 @@ LISTED = (
 
 # an address within a sentence that says what became of the message
 SAID = (
+    pattern(r"^\s*['\"<]+@@"),
     pattern(r"\brcpt to\s?:\s*<?@@"),
     pattern(r"(?:deliver|send|sent|zugestellt|zustellen|remis|remettre|entrega|recapit|доставлен|доставить)\w*\b[^\x01]{0,90}?[\s<\"'(:]@@"),
     pattern(r"@@[^\x01]{0,60}(?:not found|unknown|not exist|n't exist|does not|not deliver|undeliver|n't be|not be|invalid|full|quota|disabled|reject|fail|nicht|non |pas |no se|не |不存在|失败|失敗|拒|满)"),
@@ -132,6 +133,7 @@ FAMILIES = (
         ("was not delivered to:", "nicht zugestellt an:", "n'a pas été distribué à", "n'a pas été remis à :", "no se ha entregado a:", "non è stato recapitato a", "に配信されませんでした", "未传递到:", "cannot be delivered to:"),
         "Your message\n\n  Subject: Hello\n\nwas not delivered to:\n\n  ann@example.org\n\nbecause:\n\n  User ann (ann@example.org) not listed in Domino Directory\n",
         r"^\s*<?@@>?[\s,]*$",
+        r"not delivered to:?\s*<?@@(?P<why>)",
         ending=("because:", "weil:", "car:", "car :", "porque:", "perché:", "理由", "原因"),
     ),
     _f(
@@ -366,14 +368,39 @@ FAMILIES = (
         r"returned permanent errors:\s*@@",
     ),
     _f(
+        "fml",
+        ("duplicated message-id in <", "has detected a loop condition", "you are not a member of this mailing list"),
+        "Duplicated Message-ID in <ann@example.org>.\n\nOriginal mail as follows:\n",
+        r"^(?P<why>.*\bin <@@>\..*)$",
+    ),
+    _f(
+        "mercury",
+        ("the local mail transport system has reported the following problems",),
+        "With reference to your message with the subject:\n   \"Hello\"\n\nThe local mail transport system has reported the following problems\nit encountered while trying to deliver your message:\n\n-----\n*** ann@example.org\n550 5.1.1 User unknown\n-----\n",
+        r"^\s*\*{3}\s*<?@@",
+    ),
+    _f(
+        "korean",
+        ("전송하지 못", "전송에 실패", "메일이 반송", "배달하지 못", "전송되지 못", "보내신 메일"),
+        "보내신 메일이 아래의 이유로 전송되지 못했습니다.\n\n받는사람: ann@example.org\n사유: 550 5.1.1 User unknown\n",
+        r"(?:받는\s?사람|수신자|받는이)[^\x01]{0,20}@@",
+        r"^\s*<?@@>?\s*[:：]?\s*(?P<why>.*)$",
+    ),
+    _f(
         "symantec",
         ("delivery attempts will continue to be made", "your message with subject:"),
         "Your message with Subject: Hello has not been delivered to these recipients:\n\nann@example.org\n\nDelivery attempts will continue to be made for 4 days.\n",
         r"^\s*<?@@>?\s*$",
     ),
     _f(
+        "ironport",
+        ("the reason for the problem:",),
+        "The following message to <ann@example.org> was undeliverable.\nThe reason for the problem:\n5.1.0 - Unknown address error 550-'5.1.1 User unknown'\n",
+        r"message to <@@> was undeliverable",
+    ),
+    _f(
         "others",
-        ("here is your list of failed recipients", "------ failed recipients ------", "the following address failed:", "the following recipients failed", "the email below could not be delivered to the following user", "message not delivered to the following", "your message has encountered delivery problems", "this is the deliver program at", "undeliverable address:", "intended recipient:", "user's mailbox is full:", "sorry, unable to deliver your message to", "a message could not be delivered to:", "this is a delivery failure notification message", "your message could not be delivered to", "your message could not be delivered", "your message cannot be delivered", "your message was not delivered", "an error occurred while trying to deliver the mail to the following recipients", "the following message to <", "delivery to the following recipients was aborted", "delivery to the following recipients failed", "this is an automatically generated delivery status notification", "this is an advisory-only email", "the following addresses had permanent", "could not deliver mail to this user", "message could not be delivered to mobile", "the following recipients returned permanent errors", "there was a problem sending your mail", "you sent mail to", "failed to deliver the message", "we were unable to deliver", "we could not deliver", "your e-mail could not be delivered", "your email could not be delivered", "your email was not delivered", "your mail could not be delivered", "this is an automatic notification that your message", "delivery has failed to these recipients", "delivery has failed to the following", "failure to deliver", "fehler bei der zustellung", "zustellung an folgende", "folgende empfänger", "wurde nicht an folgende", "die nachricht konnte nicht zugestellt werden", "ihre nachricht konnte nicht", "échec de la remise", "votre message n'a pas", "votre message n'a pu", "error de entrega", "error en la entrega", "no se ha podido entregar", "no se pudo entregar", "não foi possível entregar", "falha na entrega", "impossibile recapitare", "recapito non riuscito", "не удалось доставить", "ваше письмо не", "ваше сообщение не", "письмо не может быть доставлено", "nie można dostarczyć", "nie została dostarczona", "传递邮件失败", "传递到以下收件人", "への配信が失敗", "への配信に失敗"),
+        ("here is your list of failed recipients", "------ failed recipients ------", "the following address failed:", "the following recipients failed", "the email below could not be delivered to the following user", "message not delivered to the following", "your message has encountered delivery problems", "this is the deliver program at", "undeliverable address:", "intended recipient:", "user's mailbox is full:", "sorry, unable to deliver your message to", "a message could not be delivered to:", "this is a delivery failure notification message", "your message could not be delivered to", "your message could not be delivered", "your message cannot be delivered", "your message was not delivered", "an error occurred while trying to deliver the mail to the following recipients", "the following message to <", "delivery to the following recipients was aborted", "delivery to the following recipients failed", "this is an automatically generated delivery status notification", "this is an advisory-only email", "the following addresses had permanent", "could not deliver mail to this user", "message could not be delivered to mobile", "the following recipients returned permanent errors", "there was a problem sending your mail", "you sent mail to", "we were unable to deliver your m", "we could not deliver your m", "your e-mail could not be delivered", "your email could not be delivered", "your email was not delivered", "your mail could not be delivered", "this is an automatic notification that your message", "delivery has failed to these recipients", "delivery has failed to the following", "zustellung an folgende", "folgende empfänger", "wurde nicht an folgende", "die nachricht konnte nicht zugestellt werden", "ihre nachricht konnte nicht", "votre message n'a pas", "votre message n'a pu", "ваше письмо не", "ваше сообщение не", "письмо не может быть доставлено", "传递邮件失败", "传递到以下收件人", "への配信が失敗", "への配信に失敗"),
         "Your message could not be delivered to:\n\nann@example.org\n\n550 5.1.1 User unknown\n",
     ),
 )  # fmt: skip

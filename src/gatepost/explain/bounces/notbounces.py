@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gatepost.explain.bounces import phrases
 from gatepost.explain.bounces.address import clean_address
+from gatepost.explain.bounces.diagnostic import codes
 from gatepost.explain.bounces.mail import Message
 
 ENOUGH = 4  # the weight from which a mail counts as a bounce
@@ -120,6 +121,20 @@ def _is_master(facts: Facts) -> bool:
     )
 
 
+def _is_vague(facts: Facts) -> bool:
+    """Say whether only words for people speak of a failure: of a parcel, perhaps."""
+    if (
+        facts.family
+        or facts.has_status
+        or facts.has_fields
+        or _DAEMON.match(_local(facts))
+        or _is_null_sender(facts)
+    ):
+        return False
+    returned = any(part.is_returned for part in facts.message.parts)
+    return not returned and codes(facts.text) == (0, "") and "x-failed-recipients" not in facts.message.fields
+
+
 def _is_person(facts: Facts) -> bool:
     """Say whether nothing in the header speaks of a machine."""
     fields = facts.message.fields
@@ -151,6 +166,7 @@ SIGNS = (
     Sign("absence in the subject", -5, lambda f: bool(_AUTO_SUBJECT.match(f.subject[:300]))),
     Sign("absence in words", -4, _is_away),
     Sign("from a person", -2, _is_person),
+    Sign("nothing of a mail system", -2, _is_vague),
     Sign("reply or forward", -5, _is_reply),
     Sign("mailing list", -3, _is_list_mail),
     Sign("challenge", -5, lambda f: not f.has_status and bool(_CHALLENGE.search(f.text[:4000]))),
@@ -180,9 +196,16 @@ def other_report(message: Message) -> str:
 _SUCCESS = re.compile(r"\bsuccess(?:ful)?(?:ly)? (?:delivered|relayed|delivery)|(?:was|has been|were) (?:successfully )?(?:delivered|relayed) to|delivery status notification \(success\)|relayed:|^delivered:|successful mail delivery|successful delivery notifications|confirms that|zugestellt an|erfolgreich zugestellt|remis avec succès|entregado correctamente|已成功传递|已送达|配信されました", re.IGNORECASE)  # fmt: skip
 
 
+_FAILED = re.compile(
+    r"could not|cannot be|not (?:been )?delivered|undeliver|fail|fatal|unable|reject|refused|unknown"
+)
+
+
 def is_success(facts: Facts) -> bool:
     """Say whether a report without a failed recipient speaks of deliveries that worked."""
-    return not facts.has_status and bool(_SUCCESS.search(facts.subject) or _SUCCESS.search(facts.text[:3000]))
+    if facts.has_status or _SUCCESS.search(facts.subject):
+        return not facts.has_status
+    return bool(_SUCCESS.search(facts.text[:3000])) and not _FAILED.search(facts.text)
 
 
 def sender_of(message: Message) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gatepost.explain.bounces import phrases
 from gatepost.explain.bounces.address import MAX_LINE, Marked, domain_of, mark
+from gatepost.explain.bounces.diagnostic import codes
 from gatepost.explain.bounces.families import ADDRESSED, FAMILIES, LISTED, SAID, Family
 
 MAX_LINES = 3000
@@ -23,6 +24,7 @@ _COURTESY = re.compile(
     r"|thank you|regards|sincerely|this has been a permanent|no further|the number of attempts|contact your)",
     re.IGNORECASE,
 )
+_REPLY = re.compile(r"\s{0,20}[\"'\[<]{0,3}[45]\d\d[ -]")
 _HELPERS = (
     "postmaster",
     "mailer-daemon",
@@ -87,8 +89,16 @@ def read(note: Notice, own: frozenset[str], home: str) -> Reading:
         begin = bisect_right(starts, at) - 1
         found = _scan(note.lines[begin:], candidate, own, home) or _scan(note.lines, candidate, own, home)
         if found:
-            return Reading(candidate.name, found)
+            return Reading(candidate.name, _with_reply(found, note.lines))
     return Reading(family, _without_family(note, own, home))
+
+
+def _with_reply(found: tuple[Found, ...], lines: tuple[str, ...]) -> tuple[Found, ...]:
+    """Add the reply that stands before the address, where only one recipient is named and its words have none."""
+    if len(found) > 1 or codes(found[0].words) != (0, ""):
+        return found
+    reply = next((line for line in lines if _REPLY.match(line)), "")
+    return (found[0]._replace(words=f"{reply.strip()} {found[0].words}".strip()[:_MAX_WORDS]),)
 
 
 def _without_family(note: Notice, own: frozenset[str], home: str) -> tuple[Found, ...]:
