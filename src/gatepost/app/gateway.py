@@ -21,9 +21,10 @@ from gatepost.flow.journey import Journey
 from gatepost.flow.rerouting import apply_objects, finish_apply, recheck
 from gatepost.flow.returns import Returns
 from gatepost.flow.world import World
+from gatepost.model.document import Document
 from gatepost.model.ids import to_text
 from gatepost.model.route import DestinationKey
-from gatepost.storage.interface import DestinationSummary
+from gatepost.storage.interface import Change, DestinationSummary
 from gatepost.telemetry.log import bridge
 from gatepost.telemetry.metrics import QueueSample
 
@@ -183,12 +184,19 @@ class Gateway:
             self.world.queued_count["count"] = sum(summary.messages for summary in self._expiry.summaries)
             health = self.world.store.health()
             pressure = self.world.pressure
-            changes = [] if health.ok else pressure.broken(f"the store is broken: {health.problem}")
+            changes = pressure.broken(f"the store cannot write: {health.problem}" if not health.ok else "")
+            if not health.ok and not health.lasting:
+                self._try_the_store()
             for resource, why in changes + pressure.measure():
                 self.world.metrics.pressure(resource, on=bool(why))
                 self.world.say(
                     "pressure.on" if why else "pressure.off", level="warning", resource=resource, reason=why
                 )
+
+    def _try_the_store(self) -> None:
+        """Write something small: while mail is refused nothing else would find out that the disk works again."""
+        now = self.world.now()
+        self.world.store.write(Change(documents=(Document("health", "store", now, {"at": now}),)))
 
     async def _prune(self) -> None:
         while True:

@@ -54,6 +54,7 @@ class Journey:
         self.lanes = Lanes(self, self._make_lane)
         self.writing = Writing(world.store, self.lanes.halt, world.say)
         self.observer = Several()
+        self.retry_clock = schedule.RetryClock(world.now(), world.monotonic())
         self.hosts: dict[tuple[int, str, int], HostState] = {}
         self.flying: set[tuple[int, int]] = set()  # (destination, message) on a connection now
         self.ending: set[tuple[int, int]] = (
@@ -137,13 +138,19 @@ class Journey:
         """Return the wall clock in milliseconds."""
         return self.world.now()
 
+    def retry_now(self) -> int:
+        """Return the time by which messages are deferred: no setting of the wall clock changes it."""
+        return self.retry_clock.now(self.world.monotonic())
+
     def chance(self) -> float:
         """Return a random number in [0, 1)."""
         return random.random()  # noqa: S311 - jitter, not a secret
 
     async def claim(self, lane: Lane, limit: int, max_bytes: int) -> list[Item]:
         """Claim what is due at a destination."""
-        items: list[Item] = await self.store.claim(lane.id, limit, max_bytes, self.now())
+        now = self.retry_now()
+        beyond = schedule.horizon(now, lane.policy.retry)
+        items: list[Item] = await self.store.claim(lane.id, limit, max_bytes, now, horizon=beyond)
         return items
 
     async def next_due(self, lane: Lane) -> int | None:
@@ -510,7 +517,7 @@ class Journey:
             return
         concerns_destination = verdict.concern is Concern.DESTINATION and failure.reply is not None
         wait = schedule.interval(lane.policy.retry, recipient.attempts + 1, self.chance())
-        not_before = 0 if concerns_destination else now + wait
+        not_before = 0 if concerns_destination else self.retry_now() + wait
         settlement = Settlement(item.message_id, recipient.n, lane.id, "deferred", attempt, not_before)
         self.writing.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
         if concerns_destination:

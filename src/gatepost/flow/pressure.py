@@ -39,7 +39,7 @@ class Pressure:
         self.clock_gap_ms = gap_ms
 
     def broken(self, why: str) -> list[tuple[str, str]]:
-        """Note that the store cannot be written: nothing is accepted until a restart; returns what changed."""
+        """Note why the store cannot be written, "" where it can: nothing is accepted then; returns what changed."""
         changes: list[tuple[str, str]] = []
         self._set(changes, "store", bool(why), why)
         return changes

@@ -25,6 +25,10 @@ class Hooks(Protocol):
         """Return the wall clock in milliseconds."""
         ...
 
+    def retry_now(self) -> int:
+        """Return the clock by which single messages are deferred (`schedule.RetryClock`)."""
+        ...
+
     def chance(self) -> float:
         """Return a random number in [0, 1)."""
         ...
@@ -178,11 +182,14 @@ class Lanes:
         due = await self._hooks.next_due(lane)
         if due is None:
             return
-        delay = max(0.05, (due - self._hooks.now()) / 1000)
+        now = self._hooks.retry_now()
+        ahead = 0 if due > schedule.horizon(now, lane.policy.retry) else due - now
+        # What is due and yet was not claimed is under way, or suspended: that is asked again, but not in a hurry.
+        delay = max(0.05, ahead / 1000) if ahead > 0 else 1.0
         if lane.timer is not None:
             lane.timer.cancel()
         if lane.state == "ready":
-            lane.next_attempt_at = due
+            lane.next_attempt_at = self._hooks.now() + max(ahead, 0)
             lane.timer = asyncio.get_running_loop().call_later(delay, self._due, lane)
 
     def _due(self, lane: Lane) -> None:

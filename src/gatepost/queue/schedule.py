@@ -45,6 +45,25 @@ def may_expire(expires_at: int, last_attempt_at: int, now: int, *, window_ms: in
     return last_attempt_at >= expires_at - window_ms
 
 
+class RetryClock:
+    """Milliseconds that begin as the wall clock does and then go on evenly, whatever is done to the wall clock.
+
+    Retries of single messages are planned by it: a clock that is set back delays none of them.
+    """
+
+    def __init__(self, wall_ms: int, monotonic: float) -> None:
+        self._start = wall_ms - int(monotonic * 1000)
+
+    def now(self, monotonic: float) -> int:
+        """Return the time by which retries are planned."""
+        return self._start + int(monotonic * 1000)
+
+
+def horizon(now: int, retry: tuple[int, ...]) -> int:
+    """Return the latest time for which a retry can have been planned by now."""
+    return now + int(max(retry) * 1000 * (1 + JITTER)) + 1000
+
+
 @dataclass(slots=True)
 class ClockGuard:
     """Compare wall time with time that cannot jump, and say which "now" expiry may believe.

@@ -336,7 +336,7 @@ class StoredObjects(NamedTuple):
 
 
 class Health(NamedTuple):
-    """How the store is; `problem` is "" while it works."""
+    """How the store is; `problem` is "" while it works, `lasting` where only a new start can help."""
 
     ok: bool
     problem: str
@@ -344,6 +344,7 @@ class Health(NamedTuple):
     pending: int
     wal_bytes: int
     free_bytes: int
+    lasting: bool = False
 
 
 class Store(Protocol):
@@ -366,13 +367,14 @@ class Store(Protocol):
         """Return how the store is, without waiting for it."""
 
     async def claim(
-        self, destination_id: int, limit: int, max_bytes: int, now: int, after: int = 0
+        self, destination_id: int, limit: int, max_bytes: int, now: int, after: int = 0, horizon: int = 0
     ) -> list[Item]:
         """Return messages that may be delivered now, oldest first, and keep them from being claimed again.
 
         Deferred ones that are due come first, with at most half of the places while others wait. An item
         without a body is to be read by `open_body`. `after` saves the walk over claimed ones: the id of the
         last message taken whose recipients have `not_before` 0; what was released behind it needs 0 again.
+        What is deferred until after `horizon` is due too: no retry is planned that far ahead, so a clock was wrong.
         """
 
     async def next_due(self, destination_id: int) -> int | None:

@@ -410,6 +410,25 @@ def test_a_deferred_recipient_waits_for_its_time_and_keeps_its_attempts(url: str
     run(url, tmp_path, story)
 
 
+def test_what_is_deferred_further_than_any_retry_is_due_now(url: str, tmp_path: Path) -> None:
+    """Fault matrix 25: a clock that was wrong when a retry was planned does not stall it."""
+
+    async def story(store: Store, make: Maker) -> None:
+        wrong, right = make.message(), make.message()
+        await accept(store, wrong, right)
+        day, minute = NOW + 86_400_000, NOW + 60_000
+        await put(store, Change(settles=(settle(wrong, "deferred", not_before=day),)))
+        await put(store, Change(settles=(settle(right, "deferred", not_before=minute),)))
+        beyond = NOW + 600_000
+        found = await store.claim(OFFICE.id, 10, 1 << 20, NOW, horizon=beyond)
+        assert [item.message_id for item in found] == [wrong.id]
+        assert not await store.claim(OFFICE.id, 10, 1 << 20, NOW, horizon=beyond)
+        found = await store.claim(OFFICE.id, 10, 1 << 20, NOW + 61_000, horizon=beyond + 61_000)
+        assert [item.message_id for item in found] == [right.id]
+
+    run(url, tmp_path, story)
+
+
 def test_due_messages_do_not_starve_new_ones_nor_the_other_way_round(url: str, tmp_path: Path) -> None:
     async def story(store: Store, make: Maker) -> None:
         old = [make.message() for _ in range(20)]

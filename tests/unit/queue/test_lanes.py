@@ -39,8 +39,13 @@ class World:
         self.connects = 0
         self.saved = []
         self.connections = []
+        self.due = None
+        self.wall = 1_000_000
 
     def now(self):
+        return self.wall
+
+    def retry_now(self):
         return 1_000_000
 
     def chance(self):
@@ -63,7 +68,7 @@ class World:
         return taken
 
     async def next_due(self, lane):
-        return None
+        return self.due
 
     def release(self, items):
         self.released += items
@@ -187,3 +192,34 @@ def test_items_that_were_not_touched_go_back_to_the_front(world):
         assert lane.under_way == 0
 
     asyncio.run(story())
+
+
+def planned(world, due, wall):
+    """Return in how many seconds a lane looks again, with a message due at `due` and the wall clock at `wall`."""
+
+    async def story():
+        lane = lane_of(world)
+        world.due, world.wall = due, wall
+        world.lanes.arrived(lane)
+        await turns()
+        delay = lane.timer.when() - asyncio.get_running_loop().time()
+        lane.timer.cancel()
+        return delay, lane.next_attempt_at
+
+    return asyncio.run(story())
+
+
+def test_a_clock_that_is_set_back_delays_no_retry(world):
+    """Fault matrix 25: the wall clock says three hours less than when the retry was planned."""
+    delay, shown = planned(world, 1_030_000, 1_000_000 - 3 * 3_600_000)
+    assert delay == pytest.approx(30, abs=1)
+    assert shown == 1_030_000 - 3 * 3_600_000  # people read it by the clock of now
+
+
+def test_a_retry_planned_by_a_wrong_clock_comes_soon(world):
+    """Fault matrix 25: after a restart, a time that no interval reaches is a mistake."""
+    assert planned(world, 1_000_000 + 86_400_000, 1_000_000)[0] <= 1
+
+
+def test_what_is_due_and_not_claimed_is_not_asked_for_in_a_hurry(world):
+    assert planned(world, 999_000, 1_000_000)[0] == pytest.approx(1, abs=0.2)

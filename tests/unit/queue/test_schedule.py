@@ -32,6 +32,19 @@ def test_a_planned_retry_survives_a_restart():
     assert schedule.after_restart(2_000_000, 1_000_000, 0.3) == 2_000_000
 
 
+def test_retries_are_planned_by_a_clock_that_nobody_sets():
+    """Fault matrix 25, 26: it begins as the wall clock, and then only the monotonic clock counts."""
+    clock = schedule.RetryClock(1_000_000, 50.0)
+    assert clock.now(50.0) == 1_000_000
+    assert clock.now(110.5) == 1_060_500
+
+
+def test_no_retry_is_planned_beyond_the_longest_interval():
+    beyond = schedule.horizon(1_000_000, (60, 300))
+    for attempts in (1, 2, 9):
+        assert 1_000_000 + schedule.interval((60, 300), attempts, 0.999) < beyond
+
+
 def test_the_window_ramps_and_stops_at_the_limit():
     """B6: after trouble the queue drains with a ramp."""
     sizes = [1]

@@ -26,6 +26,7 @@ def claim(
     limits: tuple[int, int],
     now: int,
     after: int,
+    horizon: int,
 ) -> list[Item]:
     """Take messages: deferred ones that are due get at most half of the places while new ones wait."""
     limit, max_bytes = limits
@@ -33,6 +34,9 @@ def claim(
         held = leases.held(destination_id)
         fresh = _take(connection.execute(SQL["ready"], (destination_id, after)), held, destination_id, limit)
         due = _take(connection.execute(SQL["due"], (destination_id, now)), held, destination_id, limit)
+        if horizon and not due:
+            beyond = connection.execute(SQL["due_beyond"], (destination_id, horizon))
+            due = _take(beyond, held, destination_id, limit)
         due = due[: max(limit // 2, limit - len(fresh))]
         chosen = _within(_merged([*due, *fresh])[:limit], max_bytes)
         for item, _ in chosen:

@@ -125,19 +125,20 @@ class SqliteStore:
 
     def health(self) -> Health:
         """Return how the store is."""
-        problem = self._writer.broken
+        broken = self._writer.broken
+        problem = broken or self._writer.refused
         wal = self._writer.wal_pages * connection.PAGE
         free = shutil.disk_usage(self._data_dir).free
         engine = f"SQLite {apsw.sqlite_lib_version()}"
-        return Health(not problem, problem, engine, self._writer.pending, wal, free)
+        return Health(not problem, problem, engine, self._writer.pending, wal, free, bool(broken))
 
     async def claim(
-        self, destination_id: int, limit: int, max_bytes: int, now: int, after: int = 0
+        self, destination_id: int, limit: int, max_bytes: int, now: int, after: int = 0, horizon: int = 0
     ) -> list[Item]:
         """Claim messages that may go now."""
         limits = (limit, max_bytes)
         return await self._queue.ask(
-            lambda c: claims.claim(c, self._leases, destination_id, limits, now, after)
+            lambda c: claims.claim(c, self._leases, destination_id, limits, now, after, horizon)
         )
 
     async def next_due(self, destination_id: int) -> int | None:

@@ -17,7 +17,7 @@ import apsw
 
 from gatepost.storage import spool
 from gatepost.storage.counters import Counters
-from gatepost.storage.interface import Change, Done, StoreBroken, StoreError
+from gatepost.storage.interface import Change, Done, StoreBroken, StoreError, StoreFailed, StoreFull
 from gatepost.storage.leases import Leases
 from gatepost.storage.sqlite.apply import Applier, Effects
 from gatepost.storage.sqlite.faults import SyncFailed, concerns_batch, meaning
@@ -67,6 +67,7 @@ class Writer:
         self._wal_grew = wal_grew
         self.wal_pages = 0
         self.broken = ""
+        self.refused = ""  # why the last batch was not kept, where a later one may be; "" once one was
         self.committed: Callable[[int, float], None] = lambda changes, seconds: None
         self._closed = False
         connection.set_wal_hook(self._wal_hook)
@@ -192,9 +193,12 @@ class Writer:
             error = meaning(failure)
             if isinstance(error, StoreBroken):
                 self.broken = str(error)
+            elif isinstance(error, StoreFailed) and not isinstance(error, StoreFull):
+                self.refused = str(error)
             self._roll_back()
             self._give_back(effects)
             raise error from failure
+        self.refused = ""
         return effects
 
     def _give_back(self, effects: Effects) -> None:

@@ -12,8 +12,15 @@ FROM queue AS q INDEXED BY queue_due CROSS JOIN message AS m ON m.id = q.message
 WHERE q.destination_id = ? AND q.not_before > 0 AND q.not_before <= ? AND q.suspended = 0
 ORDER BY q.not_before, q.message_id, q.n
 
+-- name: due_beyond
+SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+FROM queue AS q INDEXED BY queue_due CROSS JOIN message AS m ON m.id = q.message_id
+WHERE q.destination_id = ? AND q.not_before > 0 AND q.not_before > ? AND q.suspended = 0
+ORDER BY q.not_before, q.message_id, q.n
+
 -- name: next_due
-SELECT min(not_before) FROM queue INDEXED BY queue_due WHERE destination_id = ? AND not_before > 0
+SELECT min(not_before) FROM queue INDEXED BY queue_due WHERE destination_id = ? AND not_before > 0 AND suspended = 0
 
 -- name: expired_by_age
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
