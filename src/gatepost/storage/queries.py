@@ -6,7 +6,7 @@ from importlib.resources import files
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _ROW = re.compile(r"VALUES (\([^()]*\))")
-_LARGEST = 32  # rows a statement: few variants to prepare, few steps a batch
+LARGEST = 32  # rows a statement: few variants to prepare, few steps a batch
 
 
 class Queries:
@@ -29,13 +29,6 @@ class Queries:
         return f"{sql[: found.start(1)]}{', '.join([found[1]] * count)}{sql[found.end(1) :]}"
 
 
-def sizes(count: int) -> list[int]:
-    """Split a number of rows into powers of two, so that only a handful of statements is ever prepared."""
-    result = [_LARGEST] * (count // _LARGEST)
-    rest, size = count % _LARGEST, _LARGEST >> 1
-    while rest:
-        if rest >= size:
-            result.append(size)
-            rest -= size
-        size >>= 1
-    return result
+def padded(count: int) -> int:
+    """Return the power of two that a number of rows is filled up to: only a handful of statements is ever prepared."""
+    return 1 << (count - 1).bit_length()

@@ -6,7 +6,8 @@ Every statement that steps hands the interpreter lock around, so rows go many to
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from itertools import chain
+from typing import cast
 
 import apsw
 
@@ -15,11 +16,18 @@ from gatepost.model.mail import NewMessage, Settlement
 from gatepost.storage.counters import IDS_OF_A_BUCKET, Place
 from gatepost.storage.interface import FINAL, Change, Event, RowUpdate
 from gatepost.storage.leases import Leases
-from gatepost.storage.queries import Queries, sizes
+from gatepost.storage.queries import LARGEST, Queries, padded
 from gatepost.storage.sqlite import documents, moves, objects, rows
-from gatepost.storage.sqlite.rows import Row
+from gatepost.storage.sqlite.rows import Row, Value
 
 SQL = Queries("sqlite", "write")
+_LEDGER = ("accepted", "delivered", "returned", "cancelled", "failed")
+_BODIES_AT_ONCE = 256 << 10
+PLAIN = Change()[2:]  # of a change that only accepts or only ends
+_decode = json.JSONDecoder().decode
+
+# a queued recipient that is about to end: destination, message, number, address, size, open, spool
+Found = tuple[int, int, int, str, int, int, int]
 
 
 @dataclass(slots=True)
@@ -62,18 +70,6 @@ class Effects:
         self.sessions |= other.sessions
 
 
-class _Found(NamedTuple):
-    """A queued recipient that is about to end."""
-
-    destination_id: int
-    message_id: int
-    n: int
-    address: str
-    size: int
-    open: int
-    spool: int
-
-
 class Applier:
     """Execute changes on the write connection; the caller owns the transaction."""
 
@@ -82,18 +78,21 @@ class Applier:
     ) -> None:
         self.connection = connection
         self._execute = connection.execute
-        self._many = connection.executemany
         self._leases = leases
         self._new_id = new_id
         self._seen = seen  # sessions whose row is on disk
+        for name in ("accepting", "accept_trigger", "delivering", "deliver_trigger", "ending", "end_trigger"):
+            connection.execute(SQL[name])
 
     def insert(self, name: str, values: list[Row]) -> None:
-        """Run a statement over many rows, in as few steps as there are powers of two in their number."""
-        start = 0
-        for size in sizes(len(values)):
-            flat = [value for row in values[start : start + size] for value in row]
+        """Run a statement over many rows, a step for each 32; it must let rows of nothing but NULL pass by."""
+        nothing = (None,) * len(values[0]) if values else ()
+        for start in range(0, len(values), LARGEST):
+            part = values[start : start + LARGEST]
+            size = padded(len(part))
+            flat = list(chain.from_iterable(part))
+            flat += nothing * (size - len(part))
             self._execute(SQL.rows(name, size), flat)
-            start += size
 
     def apply_all(self, changes: Iterable[Change], effects: Effects) -> None:
         """Run a batch: plain accepts together, then what is not plain in order, then plain ends together."""
@@ -101,7 +100,7 @@ class Applier:
         settles: list[Settlement] = []
         others: list[Change] = []
         for change in changes:
-            if change[2:] != _PLAIN:
+            if change[2:] != PLAIN:
                 others.append(change)
             elif not change.settles:
                 accepts += change.accepts
@@ -140,36 +139,56 @@ class Applier:
             documents.save(self._execute, SQL, change.documents)
 
     def accept(self, messages: Iterable[NewMessage], effects: Effects) -> None:
-        """Keep messages: envelope, body, recipients."""
-        envelopes, bodies, waiting = [], [], []
+        """Keep messages: envelope and first recipient together, other recipients, bodies."""
+        envelopes: list[Row] = []
+        others: list[Row] = []
+        bodies: list[tuple[int, bytes | None]] = []
         for message in messages:
+            self._count_accepted(message, effects)
             envelopes.append(rows.message_row(message))
+            if len(message.recipients) > 1:
+                others += rows.other_recipients(message)
             if message.spool:
                 effects.spooled = True
             else:
                 bodies.append((message.id, message.body))
-            waiting += rows.recipient_rows(message)
-            self._count_accepted(message, effects)
-        self.insert("accept_message", envelopes)
-        self._many(
-            SQL["accept_body"], bodies
-        )  # one by one: a statement of many bodies would hold them all twice
-        self.insert("accept_recipient", waiting)
+        self.insert("accept", envelopes)
+        self._bodies(bodies)
+        if others:
+            self.insert("accept_recipient", others)
+
+    def _bodies(self, bodies: list[tuple[int, bytes | None]]) -> None:
+        """Keep bodies, small ones many to a statement: it holds them all twice."""
+        flat: list[Value] = []
+        octets = 0
+        for message_id, body in bodies:
+            flat += (message_id, body)
+            octets += len(body or b"")
+            if octets > _BODIES_AT_ONCE or len(flat) == 2 * LARGEST:
+                self._execute(SQL.rows("accept_body", len(flat) // 2), flat)
+                flat, octets = [], 0
+        if flat:
+            self._execute(SQL.rows("accept_body", len(flat) // 2), flat)
 
     def _count_accepted(self, message: NewMessage, effects: Effects) -> None:
-        if not message.recipients:
+        recipients = message.recipients
+        if not recipients:
             raise ValueError("a message needs a recipient")
-        effects.book("accepted", len(message.recipients))
-        at: dict[int, list[int]] = {}
-        for recipient in message.recipients:
-            at.setdefault(recipient.destination_id, []).append(recipient.n)
+        effects.book("accepted", len(recipients))
+        if len(recipients) == 1:
+            at = {recipients[0].destination_id: (recipients[0].n,)}
+        else:
+            at = {}
+            for recipient in recipients:
+                destination_id = recipient.destination_id
+                at[destination_id] = (*at.get(destination_id, ()), recipient.n)
         bucket = message.id // IDS_OF_A_BUCKET
         for destination_id, numbers in at.items():
             effects.count((destination_id, bucket), 1, len(numbers), message.size)
             # Claimed before it is committed: a move in the same batch must leave it alone.
             if message.claimed and message.id not in self._leases.held(destination_id):
-                self._leases.take(destination_id, message.id, tuple(numbers))
-                effects.taken.append((destination_id, message.id, tuple(numbers)))
+                self._leases.take(destination_id, message.id, numbers)
+                effects.taken.append((destination_id, message.id, numbers))
 
     def finish(self, settlements: list[Settlement], effects: Effects) -> int:
         """End recipients; those that are not queued any more count nothing. Return how many really ended."""
@@ -177,48 +196,53 @@ class Applier:
         found = self._find(list(by_key))
         if not found:
             return 0
-        self.insert("delete_rows", [row[:3] for row in found])
-        attempts: list[Row] = []
-        by_message: dict[int, list[_Found]] = {}
+        last = _last_ones(found)
+        ends: list[Row] = []
+        deliveries: list[Row] = []
         for row in found:
-            settlement = by_key[row[:3]]
-            attempts.append(rows.settled_row(settlement, row.address, settlement.outcome, self._new_id()))
-            effects.book(settlement.outcome, 1)
-            effects.dropped.append(row[:3])
-            by_message.setdefault(row.message_id, []).append(row)
-        self.insert("insert_attempt", attempts)
-        self._sessions((s.attempt for s in settlements if s.attempt), effects)
-        closed: list[Row] = []
-        for message_id, members in by_message.items():
-            if len(members) >= members[0].open:
-                closed.append((message_id,))
-                effects.unlink += [message_id] if members[0].spool else []
+            key = row[:3]
+            settlement = by_key[key]
+            closes = row[1] in last
+            if rows.is_plain(settlement):
+                deliveries.append(rows.delivered_row(settlement, row[3], closes))
             else:
-                self._execute(SQL["open_less"], (len(members), message_id))
-            self._count_ended(members, effects)
-        self.insert("close_messages", closed)
-        self.insert("delete_bodies", closed)
+                ended = rows.settled_row(settlement, row[3], settlement.outcome, self._new_id)
+                ends.append((closes, *ended))
+            effects.book(settlement.outcome, 1)
+            effects.dropped.append(key)
+        self.insert("deliver", deliveries)
+        self.insert("end", ends)
+        self._sessions((s.attempt for s in settlements if s.attempt), effects)
+        self._count_ended(found, last, effects)
         return len(found)
 
-    def _count_ended(self, members: list["_Found"], effects: Effects) -> None:
-        """Note how many recipients of one message left each destination, and whether the last one did."""
-        at: dict[int, int] = {}
-        for row in members:
-            at[row.destination_id] = at.get(row.destination_id, 0) + 1
-        message_id, size, closed = members[0].message_id, members[0].size, len(members) >= members[0].open
-        for destination_id, number in at.items():
-            gone = int(closed or not self._waits(destination_id, message_id))
-            place = (destination_id, message_id // IDS_OF_A_BUCKET)
-            effects.count(place, -gone, -number, -size * gone)
+    def _count_ended(self, found: list[Found], last: set[int], effects: Effects) -> None:
+        """Note how many recipients left each destination, and whether a message has none left there."""
+        at: dict[tuple[int, int], list[int]] = {}
+        for destination_id, message_id, _, _, size, open_, spooled in found:
+            if open_ == 1:  # nearly always
+                effects.count((destination_id, message_id // IDS_OF_A_BUCKET), -1, -1, -size)
+                effects.unlink += (message_id,) if spooled else ()
+            else:
+                entry = at.setdefault((destination_id, message_id), [0, size, spooled])
+                entry[0] += 1
+        unlinked = set()
+        for (destination_id, message_id), (number, size, spooled) in at.items():
+            gone = int(message_id in last or not self._waits(destination_id, message_id))
+            effects.count((destination_id, message_id // IDS_OF_A_BUCKET), -gone, -number, -size * gone)
+            if spooled and message_id in last:
+                unlinked.add(message_id)
+        effects.unlink += unlinked
 
-    def _find(self, keys: list[tuple[int, int, int]]) -> list[_Found]:
-        found: list[_Found] = []
-        start = 0
-        for size in sizes(len(keys)):
-            flat = [value for key in keys[start : start + size] for value in key]
+    def _find(self, keys: list[tuple[int, int, int]]) -> list[Found]:
+        found: list[Found] = []
+        for start in range(0, len(keys), LARGEST):
+            part = keys[start : start + LARGEST]
+            size = padded(len(part))
+            part += part[-1:] * (size - len(part))  # a set: one more of the same is nothing more
+            flat = list(chain.from_iterable(part))
             text = self._execute(SQL.rows("find_rows", size), flat).fetchall()[0][0]
-            found += [_Found(*row) for row in json.loads(cast("str", text))]
-            start += size
+            found += [cast("Found", tuple(row)) for row in _decode(cast("str", text))]
         return found
 
     def _waits(self, destination_id: int, message_id: int) -> bool:
@@ -231,7 +255,7 @@ class Applier:
             found = self._execute(SQL["defer_row"], (settlement.not_before, *key)).fetchall()
             if found:
                 changed += 1
-                row = rows.settled_row(settlement, str(found[0][0]), "", self._new_id())
+                row = rows.settled_row(settlement, str(found[0][0]), "", self._new_id)
                 self._execute(SQL["insert_attempt"], row)
                 effects.dropped.append(key)
         self._sessions((s.attempt for s in settlements if s.attempt), effects)
@@ -275,7 +299,17 @@ class Applier:
 
     def book(self, ledger: dict[str, int]) -> None:
         """Write the ledger: once a batch, whatever its size."""
-        self._many(SQL["ledger_add"], [(number, name) for name, number in ledger.items()])
+        if ledger:
+            self._execute(SQL["ledger_add"], [ledger.get(name, 0) for name in _LEDGER])
 
 
-_PLAIN = Change()[2:]
+def _last_ones(found: list[Found]) -> set[int]:
+    """Return the messages of which nothing is left anywhere."""
+    last: set[int] = set()
+    ended: dict[int, int] = {}
+    for row in found:
+        message_id, open_ = row[1], row[5]
+        ended[message_id] = ended.get(message_id, 0) + 1
+        if ended[message_id] >= open_:
+            last.add(message_id)
+    return last

@@ -1,7 +1,7 @@
 """Values to rows and back; no database here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from gatepost.model.attempt import Attempt, SessionFacts
@@ -21,23 +21,30 @@ def encode(value: object) -> str:
 
 
 def message_row(message: NewMessage) -> Row:
-    """Return the row of an accepted message."""
+    """Return the row of an accepted message, with its first recipient."""
     count = len(message.recipients)
+    first = message.recipients[0]
     return (
         *message[:9],
         count,
         count,
         message.crc,
         int(message.spool),
+        first.destination_id,
+        first.n,
+        first.address,
+        domain_of(first.address),
+        first.orcpt,
+        first.notify,
     )
 
 
-def recipient_rows(message: NewMessage) -> list[Row]:
-    """Return the queue rows of an accepted message."""
+def other_recipients(message: NewMessage) -> list[Row]:
+    """Return the queue rows of an accepted message but the first."""
     return [
         (r.destination_id, message.id, r.n, r.address, domain_of(r.address), r.orcpt, r.notify, message.size,
          message.accepted_at)
-        for r in message.recipients
+        for r in message.recipients[1:]
     ]  # fmt: skip
 
 
@@ -87,18 +94,49 @@ def attempt_columns(attempt: Attempt) -> Row:
 _NOTHING_KNOWN: Row = ("", "", "", "", "", "", 0, "", "", "", "", "", 0, 0.0, 0, None)
 
 
-def settled_row(settlement: Settlement, address: str, ended: str, new_id: int) -> Row:
+def is_plain(settlement: Settlement) -> bool:
+    """Tell whether a settlement is a delivery with nothing to remark: nearly all are."""
+    attempt = settlement.attempt
+    return (
+        attempt is not None
+        and settlement.outcome == attempt.outcome == "delivered"
+        and not attempt.evidence
+        and not attempt.in_doubt
+        and attempt.verdict is None
+    )
+
+
+def delivered_row(settlement: Settlement, address: str, closes: bool) -> Row:
+    """Return what is not the same for all deliveries."""
+    attempt = settlement.attempt
+    assert attempt is not None
+    session, reply = attempt.session, attempt.reply
+    return (
+        closes,
+        settlement.message_id,
+        settlement.n,
+        attempt.id,
+        settlement.destination_id,
+        address,
+        attempt.at,
+        *((reply.status, reply.code, reply.text[:_REPLY_LIMIT]) if reply else ("", 0, "")),
+        *((session.server, session.endpoint, session.id) if session else ("", "", 0)),
+        attempt.milliseconds,
+    )
+
+
+def settled_row(settlement: Settlement, address: str, ended: str, new_id: Callable[[], int]) -> Row:
     """Return the attempt row of an end or a deferral; a minimal one where no attempt came with it."""
     attempt = settlement.attempt
     key = (settlement.message_id, settlement.n)
     if attempt is None:
-        at = new_id >> 21
+        number = new_id()
         return (
             *key,
-            new_id,
+            number,
             settlement.destination_id,
             address,
-            at,
+            number >> 21,
             settlement.outcome,
             ended,
             *_NOTHING_KNOWN,

@@ -1,12 +1,14 @@
 """The one writer: takes whatever is pending, makes it one transaction and one sync, reports the whole batch.
 
-Guarantee: no timer and no limit of batches a second: a lone change waits for one sync, many share one.
+Guarantee: no limit of batches a second, and no timer for what anybody waits for: a lone change waits for one sync,
+many share one. Only the ends of recipients, for which nobody waits, lie `_LINGER` for company.
 Guarantee: after a failed sync nothing is written or synced any more; every later change fails at once.
 """
 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -19,11 +21,12 @@ from gatepost.storage import spool
 from gatepost.storage.counters import Counters
 from gatepost.storage.interface import Change, Done, StoreBroken, StoreError, StoreFailed, StoreFull
 from gatepost.storage.leases import Leases
-from gatepost.storage.sqlite.apply import Applier, Effects
+from gatepost.storage.sqlite.apply import PLAIN, Applier, Effects
 from gatepost.storage.sqlite.faults import SyncFailed, concerns_batch, meaning
 
 _BATCH_CHANGES = 1000
 _BATCH_OCTETS = 16 << 20
+_LINGER = 0.002  # seconds; a process that dies then has as many deliveries more in doubt
 _SESSIONS = 20_000  # remembered as being on disk; forgetting costs a second write of the same row
 
 
@@ -63,7 +66,10 @@ class Writer:
         self._counters = counters
         self._seen: set[int] = set()
         self._applier = Applier(connection, leases, new_id, self._seen)
-        self._entries: SimpleQueue[Entry] = SimpleQueue()
+        self._entries: deque[Entry] = deque()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._woken = False  # the writer will look: what is queued before it does goes along
+        self._lingering = False
         self._wal_grew = wal_grew
         self.wal_pages = 0
         self.broken = ""
@@ -77,60 +83,86 @@ class Writer:
     @property
     def pending(self) -> int:
         """Return how many entries wait."""
-        return self._entries.qsize()
+        return len(self._entries)
 
     def write(self, change: Change, done: Done | None) -> None:
-        """Queue a change."""
-        if not self._closed:
-            self._entries.put((change, done))
-        elif done is not None:
-            self._loop.call_soon(done, StoreBroken("the store is closed"))
+        """Queue a change; on the loop's thread."""
+        if self._closed:
+            if done is not None:
+                self._loop.call_soon(done, StoreBroken("the store is closed"))
+            return
+        self._entries.append((change, done))
+        if self._woken:
+            return
+        if change.accepts or change[2:] != PLAIN:
+            self._wake_soon()
+        elif not self._lingering:
+            self._lingering = True
+            self._loop.call_later(_LINGER, self._lingered)
 
     def task(self, run: Callable[[Applier, Effects], object], *, exclusive: bool) -> "asyncio.Future[object]":
         """Queue a task; `exclusive` keeps claims out until it is committed."""
         answer: asyncio.Future[object] = self._loop.create_future()
-        self._entries.put(Task(run, answer, exclusive))
+        self._entries.append(Task(run, answer, exclusive))
+        self._wake_soon()
         return answer
 
     def stop(self) -> None:
         """Finish what is queued and end the thread."""
         self._closed = True
-        self._entries.put(_Stop())
+        self._entries.append(_Stop())
+        self._wakes.put(None)
         self._thread.join()
+
+    def _wake_soon(self) -> None:
+        """Wake the writer when the loop has done what it is at: what else comes of it goes along."""
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._wakes.put, None)
+
+    def _lingered(self) -> None:
+        self._lingering = False
+        if self._entries and not self._woken:
+            self._woken = True
+            self._wakes.put(None)
 
     def _wal_hook(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self.wal_pages = pages
         return apsw.SQLITE_OK
 
     def _run(self) -> None:
-        while True:
-            changes, tasks, stop = self._drain()
-            if changes:
-                self._report(self._write(changes))
-                del changes  # the bodies are not kept until the next batch comes
-            for task in tasks:
-                self._do(task)
-            self._wal_grew(self.wal_pages)
-            if stop:
-                return
+        stop = False
+        while not stop:
+            self._wakes.get()
+            self._woken = False  # before it looks, never after
+            more = True
+            while more and not stop:
+                changes, tasks, more, stop = self._drain()
+                if changes:
+                    self._report(self._write(changes))
+                    del changes  # the bodies are not kept until the next batch comes
+                for task in tasks:
+                    self._do(task)
+                self._wal_grew(self.wal_pages)
 
-    def _drain(self) -> tuple[list[tuple[Change, Done | None]], list[Task], bool]:
-        """Wait for one entry, then take what else is there."""
+    def _drain(self) -> tuple[list[tuple[Change, Done | None]], list[Task], bool, bool]:
+        """Take what is there, as much as one transaction bears; say whether there is more, and whether to stop."""
         changes: list[tuple[Change, Done | None]] = []
         tasks: list[Task] = []
         octets = 0
-        entry = self._entries.get()
-        while True:
+        entries = self._entries
+        while entries:
+            entry = entries.popleft()
             if isinstance(entry, _Stop):
-                return changes, tasks, True
+                return changes, tasks, False, True
             if isinstance(entry, Task):
                 tasks.append(entry)
-            else:
-                changes.append(entry)
-                octets += sum(message.size for message in entry[0].accepts)
-            if not self._entries.qsize() or octets > _BATCH_OCTETS or len(changes) >= _BATCH_CHANGES:
-                return changes, tasks, False
-            entry = self._entries.get()
+                continue
+            changes.append(entry)
+            octets += sum([message.size for message in entry[0].accepts])
+            if octets > _BATCH_OCTETS or len(changes) >= _BATCH_CHANGES:
+                return changes, tasks, True, False
+        return changes, tasks, False, False
 
     def _write(self, batch: list[tuple[Change, Done | None]]) -> list[Result]:
         changes = [change for change, _ in batch]

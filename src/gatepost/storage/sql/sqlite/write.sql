@@ -1,13 +1,33 @@
--- name: accept_message
-INSERT INTO message (id, accepted_at, sender, size, flags, envid, header_id, source, client, recipients, open,
-    crc, spool) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- Temporary views of the write connection: one row says all that is to happen, and their triggers do it. So a batch
+-- is one step for each kind, and the interpreter lock is handed around once for it. Rows of NULL only fill up.
+
+-- name: accepting
+CREATE TEMP VIEW accepting (id, accepted_at, sender, size, flags, envid, header_id, source, client, recipients, open,
+    crc, spool, destination_id, n, address, domain, orcpt, notify)
+AS VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL)
+
+-- name: accept_trigger
+CREATE TEMP TRIGGER accept INSTEAD OF INSERT ON accepting WHEN NEW.id IS NOT NULL BEGIN
+    INSERT INTO message (id, accepted_at, sender, size, flags, envid, header_id, source, client, recipients, open,
+        crc, spool) VALUES (NEW.id, NEW.accepted_at, NEW.sender, NEW.size, NEW.flags, NEW.envid, NEW.header_id,
+        NEW.source, NEW.client, NEW.recipients, NEW.open, NEW.crc, NEW.spool);
+    INSERT INTO queue (destination_id, message_id, n, address, domain, orcpt, notify, size, attempts, not_before,
+        accepted_at, expires_at, notice_at, suspended) VALUES (NEW.destination_id, NEW.id, NEW.n, NEW.address,
+        NEW.domain, NEW.orcpt, NEW.notify, NEW.size, 0, 0, NEW.accepted_at, NULL, 0, 0);
+END
+
+-- name: accept
+INSERT INTO accepting VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: accept_body
 INSERT INTO body (message_id, data) VALUES (?, ?)
 
 -- name: accept_recipient
 INSERT INTO queue (destination_id, message_id, n, address, domain, orcpt, notify, size, attempts, not_before,
-    accepted_at, expires_at, notice_at, suspended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, NULL, 0, 0)
+    accepted_at, expires_at, notice_at, suspended)
+SELECT column1, column2, column3, column4, column5, column6, column7, column8, 0, 0, column9, NULL, 0, 0
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)) WHERE column1 IS NOT NULL
 
 -- name: find_rows
 -- One row of JSON: every row that sqlite3_step returns would hand the interpreter lock around once more.
@@ -15,8 +35,46 @@ SELECT json_group_array(json_array(q.destination_id, q.message_id, q.n, q.addres
 FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
 WHERE (q.destination_id, q.message_id, q.n) IN (VALUES (?, ?, ?))
 
--- name: delete_rows
-DELETE FROM queue WHERE (destination_id, message_id, n) IN (VALUES (?, ?, ?))
+-- name: ending
+CREATE TEMP VIEW ending (closes, message_id, n, id, destination_id, address, at, outcome, ended, phase, reason, class,
+    sub, flow_code, code, smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence)
+AS VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+
+-- name: end_trigger
+CREATE TEMP TRIGGER end_recipient INSTEAD OF INSERT ON ending WHEN NEW.id IS NOT NULL BEGIN
+    DELETE FROM queue WHERE destination_id = NEW.destination_id AND message_id = NEW.message_id AND n = NEW.n;
+    INSERT INTO attempt (message_id, n, id, destination_id, address, at, outcome, ended, phase, reason, class, sub,
+        flow_code, code, smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence)
+    VALUES (NEW.message_id, NEW.n, NEW.id, NEW.destination_id, NEW.address, NEW.at, NEW.outcome, NEW.ended, NEW.phase,
+        NEW.reason, NEW.class, NEW.sub, NEW.flow_code, NEW.code, NEW.smtp, NEW.title, NEW.message, NEW.reply,
+        NEW.server, NEW.endpoint, NEW.session_id, NEW.ms, NEW.in_doubt, NEW.evidence);
+    UPDATE message SET open = max(open - 1, 0) WHERE id = NEW.message_id;
+    DELETE FROM body WHERE NEW.closes AND message_id = NEW.message_id;
+END
+
+-- name: end
+INSERT INTO ending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: delivering
+CREATE TEMP VIEW delivering (closes, message_id, n, id, destination_id, address, at, code, smtp, reply, server, endpoint,
+    session_id, ms)
+AS VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+
+-- name: deliver_trigger
+CREATE TEMP TRIGGER deliver INSTEAD OF INSERT ON delivering WHEN NEW.id IS NOT NULL BEGIN
+    DELETE FROM queue WHERE destination_id = NEW.destination_id AND message_id = NEW.message_id AND n = NEW.n;
+    INSERT INTO attempt (message_id, n, id, destination_id, address, at, outcome, ended, phase, reason, class, sub,
+        flow_code, code, smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence)
+    VALUES (NEW.message_id, NEW.n, NEW.id, NEW.destination_id, NEW.address, NEW.at, 'delivered', 'delivered', '', '',
+        'delivered', '', '', NEW.code, NEW.smtp, '', '', NEW.reply, NEW.server, NEW.endpoint, NEW.session_id, NEW.ms,
+        0, NULL);
+    UPDATE message SET open = max(open - 1, 0) WHERE id = NEW.message_id;
+    DELETE FROM body WHERE NEW.closes AND message_id = NEW.message_id;
+END
+
+-- name: deliver
+INSERT INTO delivering VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: still_there
 SELECT 1 FROM queue WHERE destination_id = ? AND message_id = ? LIMIT 1
@@ -24,15 +82,6 @@ SELECT 1 FROM queue WHERE destination_id = ? AND message_id = ? LIMIT 1
 -- name: defer_row
 UPDATE queue SET attempts = attempts + 1, not_before = ?
 WHERE destination_id = ? AND message_id = ? AND n = ? RETURNING address
-
--- name: close_messages
-UPDATE message SET open = 0 WHERE (id) IN (VALUES (?))
-
--- name: open_less
-UPDATE message SET open = open - ? WHERE id = ?
-
--- name: delete_bodies
-DELETE FROM body WHERE (message_id) IN (VALUES (?))
 
 -- name: insert_attempt
 INSERT INTO attempt (message_id, n, id, destination_id, address, at, outcome, ended, phase, reason, class, sub,
@@ -72,7 +121,8 @@ UPDATE queue SET
 WHERE destination_id = :destination_id AND message_id = :message_id AND (:n = 0 OR n = :n)
 
 -- name: ledger_add
-UPDATE ledger SET value = value + ? WHERE name = ?
+UPDATE ledger SET value = value + CASE name
+    WHEN 'accepted' THEN ? WHEN 'delivered' THEN ? WHEN 'returned' THEN ? WHEN 'cancelled' THEN ? ELSE ? END
 
 -- name: move_pick
 CREATE TEMP TABLE moving AS
