@@ -144,3 +144,42 @@ def test_our_own_resolver_is_one_insight_instead_of_twelve(tmp_path: Path) -> No
         wait_until(lambda: insights(gateway, "--explained") == [], 20, 0.3, "all is over")
         over = insights(gateway, "--state", "resolved", "--scope", "gateway")
         assert [row["resolved_why"] for row in over] == ["dissolved"]
+
+
+def test_reports_of_a_real_gateway(tmp_path: Path) -> None:
+    """R4, R19: what was returned, how the connector fares, what waits."""
+    with (
+        FaultServer(rcpt={"bad@office.test": "550 5.1.1 no such user"}) as server,
+        GatewayProcess(tmp_path) as gateway,
+    ):
+        gateway.apply(
+            OFFICE.format(port=server.port)
+            + '[[connector]]\nname = "dead"\ndomains = ["dead.test"]\n'
+            + f'smart_hosts = ["127.0.0.1:{free_port()}"]\n'
+            + '[[accepted_domain]]\nname = "office.test"\ntype = "internal-relay"\n'
+        )
+        gateway.send("ann@client.test", "bob@office.test")
+        gateway.send("", "bad@office.test")
+        gateway.send("ann@client.test", "eve@dead.test")
+        gateway.error("dead")
+        (row,) = gateway.json("report", "queued")["rows"]
+        assert (row["connector"], row["messages"]) == ("dead", 1)
+        assert row["insight"].startswith("v1:")
+
+        def returned() -> list[dict[str, Any]]:
+            return list(gateway.json("report", "ndr")["rows"])
+
+        (ended,) = wait_until(returned, 10, 0.3, "a returned message")
+        assert (ended["code"], ended["class"], ended["recipients"]) == ("5.1.1", "recipient_unknown", 1)
+        assert ended["returned"] == 0  # the null sender is told nothing
+        shown = gateway.message(ended["samples"][0])
+        assert shown["recipients"][0]["address"] == "bad@office.test"
+        rows = {row["connector"]: row for row in gateway.json("report", "connectors")["rows"]}
+        assert (rows["to-office"]["delivered"], rows["to-office"]["failed"]) == (1, 1)
+        assert rows["to-office"]["last_success"]
+        assert rows["dead"]["failed_connections"] >= 1
+        (domain,) = gateway.json("report", "domains")["rows"]
+        assert (domain["status"], domain["connector"]) == ("healthy", "to-office")
+        table = gateway.run("report", "connectors", "--csv").stdout.splitlines()
+        assert table[0].startswith("connector,")
+        assert len(table) == 3

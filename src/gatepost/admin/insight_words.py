@@ -158,7 +158,7 @@ class Words:
         if because is None:
             return tr("{title}: for {time} a host of {destination} fails; mail goes by another."), {}
         hosts = self.say(because.text).format(**because.values)
-        if sum(row.works is True for row in shown.hosts) == 1:
+        if sum(row.works is not False for row in shown.hosts) == 1:
             return tr("{hosts}, for {time}; mail to {destination} depends on the last one that works."), {
                 "hosts": hosts
             }

@@ -270,12 +270,12 @@ class InsightUseCases:
 
     def _hosts(self, insight: Insight) -> list[Json]:
         hosts = self._gateway.insights.hosts
-        current = hosts.current(insight.fingerprint.destination_id)
-        rows = sorted(
-            hosts.rows(insight.fingerprint.destination_id),
-            key=lambda row: (row not in current, row.server, row.address),
-        )
-        return [host_json(row, current=row in current) for row in rows]
+        number = insight.fingerprint.destination_id
+        current = sorted(hosts.current(number), key=lambda row: (row.server, row.address))
+        former = [row for row in hosts.rows(number) if row not in current]
+        return [host_json(row, current=True) for row in current] + [
+            host_json(row, current=False) for row in former
+        ]
 
     async def _facets(self, insight: Insight, summary: DestinationSummary | None) -> Json | None:
         destination_id = insight.fingerprint.destination_id

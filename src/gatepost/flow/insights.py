@@ -175,7 +175,8 @@ class Insights:
         everything = sum(summary.messages for summary in summaries.values()) or 1
         found = {}
         for destination_id in self.book.troubled():
-            load = Load(working=sum(row.works is True for row in self.hosts.current(destination_id)))
+            rows = self.hosts.current(destination_id)
+            load = Load(working=sum(row.works is not False for row in rows))
             summary = summaries.get(destination_id)
             if summary is not None and summary.messages:
                 load = load._replace(

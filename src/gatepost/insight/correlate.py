@@ -3,7 +3,9 @@
 Rule 1: "at once" means that they began to fail within ten minutes of each other; what has failed for days counts
 neither for nor against.
 Rule 2: "many" means three at least, of different organisations, and three quarters of all that were tried since.
-Rule 3: it dissolves by itself when most of them work again.
+Rule 3: "alike" means in one way (no answer; a refusal; the DNS); once a group is known, other ways that the same fault
+of ours could show in join it.
+Rule 4: it dissolves by itself when most of them work again.
 """
 
 from collections.abc import Sequence
@@ -18,13 +20,15 @@ MAJORITY = 0.75
 SHOWN_MEMBERS = 500
 _SHORT = 3  # letters of the second level in co.uk, com.cn, org.br
 
-# classes that one fault of ours brings about at many destinations
-_REACHING = frozenset(
-    {
-        C.DNS_QUERY_FAILED, C.CONNECTION_TIMEOUT, C.HOST_UNREACHABLE, C.CONNECTION_REFUSED, C.CONNECTION_DROPPED,
-        C.SESSION_TIMEOUT,
-    }
-)  # fmt: skip
+# classes that one fault of ours brings about at many destinations, by the way in which it shows
+_REACHING = {
+    C.DNS_QUERY_FAILED: "dns",
+    C.CONNECTION_TIMEOUT: "no answer",
+    C.HOST_UNREACHABLE: "no answer",
+    C.CONNECTION_REFUSED: "refusal",
+    C.CONNECTION_DROPPED: "break",
+    C.SESSION_TIMEOUT: "break",
+}
 _REPUTATION = frozenset({C.IP_BLOCKED, C.RDNS_HELO, C.SENDER_AUTH_FAILED})
 _CLOCK_SUBS = frozenset({"expired", "not_yet_valid"})
 _DNS_FACTS = frozenset({"nxdomain", "no_records", "mx_invalid", "null_mx"})  # of one domain, never of us
@@ -72,6 +76,12 @@ def family(failure_class: str, sub: str) -> str:
     return "reputation" if failure_class in _REPUTATION else ""
 
 
+def way(failure_class: str, sub: str) -> str:
+    """Return the way in which a failure of a family shows, "" for none."""
+    found = family(failure_class, sub)
+    return _REACHING[C(failure_class)] if found == "reaching" else found
+
+
 def family_of(failure_class: str) -> str:
     """Return the family of a class that an insight of the gateway has, whatever its members said since."""
     return family(failure_class, "expired" if failure_class == C.CERT_INVALID else "")
@@ -88,16 +98,17 @@ def organisation(server: str, endpoint: str) -> str:
 
 def common_cause(failing: Sequence[Failing], successes: Sequence[int]) -> list[Group]:
     """Return the groups that are ours to explain; `successes`: when the other destinations last worked (ms)."""
-    families: dict[str, list[Failing]] = {}
+    ways: dict[str, list[Failing]] = {}
     for one in failing:
-        name = family(one.failure_class, one.sub)
+        name = way(one.failure_class, one.sub)
         if name:
-            families.setdefault(name, []).append(one)
-    found = [_group(name, members, successes) for name, members in families.items()]
-    return [group for group in found if group is not None]
+            ways.setdefault(name, []).append(one)
+    found = [_group(members, failing, successes) for members in ways.values()]
+    groups = sorted((group for group in found if group is not None), key=lambda group: -group.failing)
+    return list({group.family: group for group in reversed(groups)}.values())  # the largest of each family
 
 
-def _group(name: str, members: list[Failing], successes: Sequence[int]) -> Group | None:
+def _group(members: list[Failing], everything: Sequence[Failing], successes: Sequence[int]) -> Group | None:
     """Return the largest number of destinations that began to fail within the window, where that is enough."""
     best: list[Failing] = []
     ordered = sorted(members, key=lambda one: one.since)
@@ -109,9 +120,10 @@ def _group(name: str, members: list[Failing], successes: Sequence[int]) -> Group
             best = ordered[first : last + 1]
     since = best[0].since
     working = sum(1 for at in successes if at > since)
-    places = {one.place for one in best}
-    if len(places) < LEAST or len(best) < MAJORITY * (len(best) + working):
+    tried = sum(1 for one in everything if one.since >= since) + working
+    if len({one.place for one in best}) < LEAST or len(best) < MAJORITY * tried:
         return None
+    name = family(best[0].failure_class, best[0].sub)
     return Group(name, _commonest(best), tuple(one.fingerprint for one in best), len(best), working, since)
 
 

@@ -78,12 +78,14 @@ class Hosts:
         return [self._rows[key] for key in self._by_destination.get(destination_id, ())]
 
     def current(self, destination_id: int) -> list[HostRow]:
-        """Return the rows of the addresses that the destination's names lead to now."""
+        """Return a row for each address that the destination's names lead to now, tried or not."""
         rows = self.rows(destination_id)
         listed = self._listed.get(destination_id)
         if listed is None:
             return rows
-        return [row for row in rows if (row.server, row.address, row.port) in listed or not row.address]
+        known = [row for row in rows if (row.server, row.address, row.port) in listed or not row.address]
+        tried = {(row.server, row.address, row.port) for row in known}
+        return known + [HostRow(destination_id, *where) for where in sorted(listed - tried)]
 
     def failing(self, destination_id: int) -> set[str]:
         """Return the classes in which hosts of a destination fail now."""

@@ -50,7 +50,7 @@ class Load(NamedTuple):
     lifetime: int = 0  # of that message in all
     lately: int = 0  # failed attempts in the last hour
     ended: int = 0  # recipients that failed for good
-    working: int = 0  # hosts of the destination that work
+    working: int = 0  # addresses of the destination that do not fail, tried or not
     age: int = 0  # of the episode
     attempts: int = 0
 

@@ -73,6 +73,22 @@ def test_domains_that_do_not_exist_say_nothing_of_our_resolver():
     assert group.failure_class == "dns_query_failed"
 
 
+def test_what_fails_at_once_in_many_ways_is_no_cause_of_ours():
+    """Six servers, six troubles."""
+    classes = (
+        "dns_query_failed", "connection_timeout", "connection_refused", "service_unavailable", "connection_dropped",
+        "cert_invalid",
+    )  # fmt: skip
+    assert common_cause([failing(n, name, sub="timeout") for n, name in enumerate(classes)], []) == []
+
+
+def test_what_else_the_same_fault_shows_joins_the_group_that_is_known():
+    names = [failing(n, "dns_query_failed", sub="timeout") for n in range(6)]
+    (group,) = common_cause([*names, failing(7, "connection_timeout")], [])
+    assert (group.failure_class, group.failing) == ("dns_query_failed", 6)
+    assert joins(failing(7, "connection_timeout"), group.family, group.since)
+
+
 def test_a_network_that_is_down_shows_in_more_ways_than_one():
     mixed = [
         failing(n, ("host_unreachable", "connection_timeout", "connection_timeout")[n % 3]) for n in range(9)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gatepost.insight.hosts import WRITE_EVERY_MS, Hosts, Sight, broken, sight
 from gatepost.insight.kept import host_document, host_key, host_of, insight_document, insight_of
+from gatepost.insight.words import hosts_sentence
 from gatepost.model.attempt import CertificateFacts, SessionFacts, TlsFacts
 from gatepost.model.failure import LastError
 from gatepost.model.insight import (
@@ -66,6 +67,34 @@ def test_an_address_that_the_name_no_longer_leads_to_is_history():
     hosts.listed(PLACE, [("mx1.example", "192.0.2.7", 25)])
     assert hosts.failing(PLACE) == set()
     assert len(hosts.rows(PLACE)) == 2
+
+
+def test_an_address_that_was_never_tried_is_one_of_them_all_the_same():
+    hosts = Hosts()
+    hosts.listed(PLACE, [("mx1.example", f"192.0.2.{number}", 25) for number in range(4)])
+    hosts.failed(seen("192.0.2.1"), ERROR)
+    assert [row.works for row in hosts.current(PLACE)] == [False, None, None, None]
+    assert hosts_sentence(hosts.current(PLACE)).values["all"] == 4
+
+
+def test_hosts_are_named_where_all_their_addresses_fail_and_addresses_where_some_do():
+    """B2."""
+    hosts = Hosts()
+    for server, address in (("mx1", "192.0.2.1"), ("mx1", "192.0.2.2"), ("mx2", "192.0.2.3")):
+        hosts.opened(Sight(PLACE, server, address, 25, NOW))
+    assert hosts_sentence(hosts.current(PLACE)) is None
+    hosts.failed(Sight(PLACE, "mx1", "192.0.2.1", 25, NOW), ERROR)
+    some = hosts_sentence(hosts.current(PLACE))
+    assert (some.rule, some.values["names"], some.values["all"]) == (
+        "addresses_broken",
+        "mx1 192.0.2.1:25",
+        3,
+    )
+    hosts.failed(Sight(PLACE, "mx1", "192.0.2.2", 25, NOW), ERROR)
+    one = hosts_sentence(hosts.current(PLACE))
+    assert (one.rule, one.values["names"], one.values["all"]) == ("hosts_broken", "mx1", 2)
+    hosts.failed(Sight(PLACE, "mx2", "192.0.2.3", 25, NOW), ERROR)
+    assert hosts_sentence(hosts.current(PLACE)) is None
 
 
 def test_a_name_that_leads_nowhere_is_a_row_until_it_leads_somewhere():
