@@ -10,7 +10,7 @@ from gatepost.deliver.targets import Target
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final, error_of
 from gatepost.insight import kept
-from gatepost.insight.book import Book, Trouble
+from gatepost.insight.book import Book, LoadOf, Trouble
 from gatepost.insight.correlate import (
     LEAST,
     SHOWN_MEMBERS,
@@ -35,6 +35,7 @@ from gatepost.queue.lane import Lane
 from gatepost.storage.interface import Change, DestinationSummary
 
 PRUNE_MS = 3_600_000
+CORRELATE_MS = 5_000  # so often it is looked whether a common cause is over
 PAGE = 1000
 QUIET_SLACK_MS = 60_000
 QUIET_ENDED_MS = 3_600_000
@@ -54,6 +55,7 @@ class Insights:
         self.hosts = Hosts()
         self._subscribers: list[Subscriber] = []
         self._pruned_at = 0
+        self._correlated = (0, 0)
 
     def _retention(self) -> int:
         return self._world.settings.retention.insights * 1000
@@ -162,31 +164,32 @@ class Insights:
     def tick(self, now: int) -> None:
         """Let time pass in the book, look for a common cause, write down and tell what changed."""
         self.book.retention_ms = self._retention()
-        self.book.tick(now, self.loads(now), self._gone())
+        self.book.tick(now, self.load_of(now), self._gone())
         self._correlate(now)
         if now - self._pruned_at >= PRUNE_MS:
             self._pruned_at = now
             self._prune(now)
         self._write(now)
 
-    def loads(self, now: int) -> dict[int, Load]:
-        """Return what waits at every destination that has an open insight."""
+    def load_of(self, now: int) -> LoadOf:
+        """Return what says what waits at a destination, as it was counted last."""
         summaries = {summary.state.id: summary for summary in self._summaries()}
         everything = sum(summary.messages for summary in summaries.values()) or 1
-        found = {}
-        for destination_id in self.book.troubled():
+
+        def load(destination_id: int) -> Load:
             rows = self.hosts.current(destination_id)
-            load = Load(working=sum(row.works is not False for row in rows))
+            found = Load(working=sum(row.works is not False for row in rows))
             summary = summaries.get(destination_id)
-            if summary is not None and summary.messages:
-                load = load._replace(
-                    messages=summary.messages,
-                    share=summary.messages / everything,
-                    expires_in=max(summary.oldest_expires_at - now, 0),
-                    lifetime=summary.oldest_expires_at - summary.oldest_at,
-                )
-            found[destination_id] = load
-        return found
+            if summary is None or not summary.messages:
+                return found
+            return found._replace(
+                messages=summary.messages,
+                share=summary.messages / everything,
+                expires_in=max(summary.oldest_expires_at - now, 0),
+                lifetime=summary.oldest_expires_at - summary.oldest_at,
+            )
+
+        return load
 
     def _gone(self) -> frozenset[int]:
         """Return the destinations whose connector is there no more, or is disabled."""
@@ -246,8 +249,12 @@ class Insights:
     # ---------------------------------------------------------------- a common cause
 
     def _correlate(self, now: int) -> None:
-        failing = [_failing(insight) for insight in self.book.open_of(Scope.DESTINATION)]
         known = self.book.open_of(Scope.GATEWAY)
+        fresh = (self.book.turns, now // CORRELATE_MS if known else 0)
+        if fresh == self._correlated:
+            return
+        self._correlated = fresh
+        failing = [_failing(insight) for insight in self.book.open_of(Scope.DESTINATION)]
         if len(failing) < LEAST and not known:
             return
         successes = self._successes()

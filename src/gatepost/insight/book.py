@@ -6,7 +6,7 @@ waits; when it comes back within the retention it is the same one again, with on
 Rule 3: nothing here reads a clock or a queue: times and loads are arguments.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from gatepost.insight.entry import Entry
@@ -23,6 +23,7 @@ PREFIX = 4  # digits of an id that are enough where no other begins so
 SLICE = 500  # open insights that are weighed a second, at most
 
 Key = tuple[str, str, int, str]  # scope, connector, destination, class
+LoadOf = Callable[[int], Load]
 
 
 class Trouble(NamedTuple):
@@ -54,9 +55,11 @@ class Book:
         self._entries: dict[Key, Entry] = {}
         self._by_text: dict[str, Entry] = {}
         self._open: dict[Key, Entry] = {}
+        self._places: dict[int, dict[Key, Entry]] = {}  # the open ones by destination
         self._dirty: dict[Key, Insight | None] = {}  # with the insight as it was told last
         self._turn: list[Entry] = []
         self.dropped = 0  # failures that found no room
+        self.turns = 0  # how often anything was opened or over: unchanged, nothing has to be correlated again
 
     # ---------------------------------------------------------------- looking
 
@@ -109,11 +112,23 @@ class Book:
 
     def _at(self, destination_id: int, scope: str) -> list[Entry]:
         """Return what is open at a destination, in a scope or in any."""
-        return [
-            entry
-            for entry in self._open.values()
-            if entry.fingerprint.destination_id == destination_id and scope in ("", entry.fingerprint.scope)
-        ]
+        here = self._places.get(destination_id, {})
+        return [entry for entry in here.values() if scope in ("", entry.fingerprint.scope)]
+
+    def _opened(self, entry: Entry) -> None:
+        key = _key(entry)
+        self._open[key] = entry
+        self._places.setdefault(entry.fingerprint.destination_id, {})[key] = entry
+        self.turns += 1
+
+    def _closed(self, entry: Entry) -> None:
+        key, destination_id = _key(entry), entry.fingerprint.destination_id
+        self._open.pop(key, None)
+        here = self._places.get(destination_id, {})
+        here.pop(key, None)
+        if not here:
+            self._places.pop(destination_id, None)
+        self.turns += 1
 
     # ---------------------------------------------------------------- what happens
 
@@ -130,7 +145,7 @@ class Book:
         self._note(entry)
         if not entry.open:
             entry.begin_again(now)
-            self._open[trouble.key] = entry
+            self._opened(entry)
         entry.quiet_ms, entry.waits = trouble.quiet_ms, trouble.waits
         entry.failed(trouble.error, trouble.sub, now, trouble.times)
         if trouble.destination != entry.kept.destination:
@@ -177,13 +192,13 @@ class Book:
 
     # ---------------------------------------------------------------- time
 
-    def tick(self, now: int, loads: Mapping[int, Load], gone: frozenset[int] = frozenset()) -> None:
+    def tick(self, now: int, load_of: LoadOf, gone: frozenset[int] = frozenset()) -> None:
         """Let states and severities follow time and what waits.
 
-        `loads` has the destinations where something waits; `gone` those whose connector is there no more.
+        `load_of` says what waits at a destination; `gone` has those whose connector is there no more.
         """
         for entry in self._next():
-            load = self._load(entry, loads)
+            load = self._load(entry, load_of)
             why = _over(entry, load, now, gone=entry.fingerprint.destination_id in gone)
             if why:
                 self._resolve(entry, now, why)
@@ -198,12 +213,11 @@ class Book:
         self._turn = turn[SLICE:]
         return [entry for entry in turn[:SLICE] if entry.open]
 
-    def _load(self, entry: Entry, loads: Mapping[int, Load]) -> Load:
+    def _load(self, entry: Entry, load_of: LoadOf) -> Load:
         if entry.fingerprint.scope == Scope.GATEWAY:
             members = [self._by_text[text] for text in entry.kept.members if text in self._by_text]
-            parts = [loads.get(m.fingerprint.destination_id, Load()) for m in members]
-            return Load(messages=sum(part.messages for part in parts))
-        return loads.get(entry.fingerprint.destination_id, Load())
+            return Load(messages=sum(load_of(m.fingerprint.destination_id).messages for m in members))
+        return load_of(entry.fingerprint.destination_id)
 
     # ---------------------------------------------------------------- what explains what
 
@@ -258,7 +272,7 @@ class Book:
         entry = Entry(insight)
         self._entries[_key(entry)] = self._by_text[insight.fingerprint.text] = entry
         if entry.open:
-            self._open[_key(entry)] = entry
+            self._opened(entry)
 
     def _new(self, trouble: Trouble, now: int) -> Entry | None:
         if len(self._entries) >= MAX_ENTRIES and not self._make_room():
@@ -272,7 +286,7 @@ class Book:
             flow_code=trouble.error.flow_code,
             state=InsightState.NEW,
             severity=severity(
-                trouble.scope, trouble.failure_class, trouble.sub, Load(messages=1), route=route
+                trouble.scope, trouble.failure_class, trouble.sub, Load(messages=1, working=2), route=route
             ),
             first_seen=now,
             opened_at=now,
@@ -292,9 +306,10 @@ class Book:
     def _resolve(self, entry: Entry, now: int, why: str, who: str = "") -> None:
         self._note(entry)
         entry.resolve(now, why, who)
-        self._open.pop(_key(entry), None)
-        text = entry.fingerprint.text
-        for other in [other for other in self._open.values() if other.kept.parent == text]:
+        self._closed(entry)
+        text, destination_id = entry.fingerprint.text, entry.fingerprint.destination_id
+        near = self._at(destination_id, "") if destination_id else list(self._open.values())
+        for other in [other for other in near if other.kept.parent == text]:
             self.explain(other.fingerprint.text, "")
 
     def _make_room(self) -> bool:

@@ -34,7 +34,12 @@ def book():
 
 
 def waiting(messages, expires_in=20 * HOUR, place=OFFICE):
-    return {place: Load(messages=messages, share=0.1, expires_in=expires_in, lifetime=DAY)}
+    loads = {place: Load(messages=messages, share=0.1, expires_in=expires_in, lifetime=DAY)}
+    return lambda destination_id: loads.get(destination_id, Load())
+
+
+def nothing(_destination_id):
+    return Load()
 
 
 def test_failures_that_belong_together_are_one_insight(book):
@@ -150,7 +155,7 @@ def test_it_is_not_over_while_mail_waits_however_quiet_it_is(book):
     book.failed(trouble(), NOW)
     book.tick(NOW + 10 * HOUR, waiting(1))
     assert book.all()[0].state.open
-    book.tick(NOW + 10 * HOUR, {})
+    book.tick(NOW + 10 * HOUR, nothing)
     assert book.all()[0].resolved_why == "quiet"
 
 
@@ -159,7 +164,7 @@ def test_it_is_over_at_once_when_its_connector_is_gone_and_nothing_waits(book):
     book.failed(trouble(), NOW)
     book.tick(NOW + 1, waiting(5), frozenset({OFFICE}))
     assert book.all()[0].state.open
-    book.tick(NOW + 2, {}, frozenset({OFFICE}))
+    book.tick(NOW + 2, nothing, frozenset({OFFICE}))
     assert book.all()[0].resolved_why == "gone"
 
 
@@ -189,7 +194,7 @@ def test_messages_that_fail_at_a_destination_that_works_are_over_when_it_is_quie
 def test_deferred_messages_are_over_a_minute_after_nothing_waits(book):
     book.failed(trouble("greylisted", Scope.MESSAGES), NOW)
     book.failed(trouble("recipient_unknown", Scope.MESSAGES, waits=False, quiet_ms=HOUR), NOW)
-    book.tick(NOW + MINUTE, {})
+    book.tick(NOW + MINUTE, nothing)
     assert {i.fingerprint.failure_class: i.state.open for i in book.all()} == {
         "greylisted": False,
         "recipient_unknown": True,
@@ -283,5 +288,5 @@ def test_every_open_insight_has_its_turn_however_many_there_are(book, monkeypatc
     for place in range(1, 8):
         book.failed(trouble(place=place), NOW)
     for second in range(3):
-        book.tick(NOW + 5 * MINUTE + second, {})
+        book.tick(NOW + 5 * MINUTE + second, nothing)
     assert {i.state for i in book.all()} == {InsightState.ONGOING}
