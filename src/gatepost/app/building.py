@@ -25,6 +25,7 @@ from gatepost.model.ids import IdMaker
 from gatepost.model.objects import Objects, Source
 from gatepost.net.dns import Resolver
 from gatepost.net.tls import server_context
+from gatepost.queue.schedule import ClockGuard
 from gatepost.receive.listener import Listener
 from gatepost.receive.policy import Refusal, SourceIndex, decide_recipient, decide_sender, decide_source
 from gatepost.receive.session import Accept, Hooks, ReceiveOptions, Refuse
@@ -145,6 +146,11 @@ async def make_world(settings: Settings, log: Log) -> World:
         timeout=settings.dns.timeout,
         max_ttl=float(settings.dns.max_ttl),
     )
+    guard = ClockGuard(now_ms(), uptime(), float(settings.clock.tolerance), float(settings.clock.settle))
+
+    def believed() -> int:
+        return guard.believed(now_ms(), uptime())
+
     world = World(
         settings=settings,
         store=store,
@@ -152,13 +158,15 @@ async def make_world(settings: Settings, log: Log) -> World:
         resolver=resolver,
         say=log.say,
         metrics=metrics,
-        new_id=IdMaker(now_ms, settings.node),
-        now=now_ms,
+        new_id=IdMaker(believed, settings.node),
+        now=believed,
         monotonic=uptime,
         pressure=pressure,
         maildir=maildir,
         own_endpoints=own_endpoints(settings),
         deadlines=deadlines(settings),
+        guard=guard,
+        wall=now_ms,
     )
     world.queued_count = queued
     return world

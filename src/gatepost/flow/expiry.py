@@ -17,6 +17,7 @@ from gatepost.queue.lane import Lane
 from gatepost.storage.interface import DestinationSummary
 
 SLICE = 200
+ASLEEP_SECONDS = 60.0  # without a pass for so long, the machine or this process slept
 
 
 class Sender(Protocol):
@@ -44,10 +45,11 @@ class Expiry:
         self.sender = sender
         world = journey.world
         self.summaries: list[DestinationSummary] = []  # as counted in the last pass, for whoever shows them
-        guard = world.settings.clock
-        self.guard = schedule.ClockGuard(
-            world.now(), world.monotonic(), float(guard.tolerance), float(guard.settle)
-        )
+        self.guard = world.guard
+        self._since = world.now()  # before it nothing could be tried: off, asleep, or by a wrong clock
+        self._looked = world.monotonic()
+        self._settled = self.guard.settled
+        self._jumped: float | None = None
 
     async def run(self, period: float) -> None:
         """Look again and again until cancelled; one bad pass does not end the watch."""
@@ -64,12 +66,12 @@ class Expiry:
         """Make one pass."""
         journey = self.journey
         world = journey.world
-        now = self.guard.now(world.now(), world.monotonic())
-        if self.guard.jumped_at is not None:
-            world.pressure.note_clock(self.guard.gap_ms)
-            journey.say("clock.jumped", level="warning", gap_ms=self.guard.gap_ms)
-        else:
-            world.pressure.note_clock(0)
+        monotonic = world.monotonic()
+        now = self.guard.now(world.wall(), monotonic)
+        if monotonic - self._looked > ASLEEP_SECONDS:
+            self._since = now
+        self._looked = monotonic
+        self._note_clock(now)
         self.summaries = await journey.store.destinations(journey.expiry_of)
         for summary in self.summaries:
             lane = journey.lanes.by_id.get(summary.state.id)
@@ -82,6 +84,17 @@ class Expiry:
                 await self._expire(lane, now)
             if summary.oldest_at + world.delay_ms <= now:
                 await self._notify(lane, now)
+
+    def _note_clock(self, now: int) -> None:
+        """Say each jump once, and once that the clock is believed again."""
+        jumped, self._jumped = self._jumped, self.guard.jumped_at
+        self.journey.world.pressure.note_clock(self.guard.gap_ms)
+        if self._jumped is not None and self._jumped != jumped:
+            self.journey.say("clock.jumped", level="warning", gap_ms=self.guard.gap_ms)
+        elif self._jumped is None and jumped is not None:
+            self.journey.say("clock.believed", level="warning", settled=self.guard.settled > self._settled)
+        if self.guard.settled > self._settled:
+            self._settled, self._since = self.guard.settled, now
 
     def _empty(self, lane: Lane) -> None:
         """Forget since when a destination has been queueing once it holds nothing."""
@@ -100,7 +113,7 @@ class Expiry:
             key = (lane.id, item.message_id)
             if key in journey.ending or key in journey.flying:
                 continue
-            expires_at = min(item.accepted_at + expiry_ms, now)
+            expires_at = max(min(item.accepted_at + expiry_ms, now), self._since)
             triable = lane.state != "suspended" and lane.key.kind != "none"
             window = max(60, lane.policy.retry[-1]) * 1200
             if not schedule.may_expire(

@@ -14,6 +14,7 @@ from gatepost.model.mail import Item
 from gatepost.model.objects import Connector, Objects
 from gatepost.net.dns import Resolver
 from gatepost.queue.lane import Lane
+from gatepost.queue.schedule import ClockGuard
 from gatepost.route.decide import Router
 from gatepost.storage.interface import Store
 from gatepost.storage.journal import Journal
@@ -36,6 +37,8 @@ class World:
     maildir: Path | None  # the root of the Maildir tree; None: the mailbox store speaks LMTP
     own_endpoints: Callable[[str, int], bool]
     deadlines: Deadlines
+    guard: ClockGuard  # what `now` follows
+    wall: Callable[[], int]  # the wall clock as it is set
     objects: Objects = field(default_factory=Objects)
     router: Router = field(default_factory=lambda: Router(Objects()))
     _connectors: dict[str, Connector] = field(default_factory=dict)

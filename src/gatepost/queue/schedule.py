@@ -12,6 +12,7 @@ JITTER = 0.1
 LAST_TRY_GRACE_MS = 900_000
 RESTART_SPREAD_MS = 8_000
 BREAKS_THAT_HOLD_BACK = 3
+EARLIEST_MS = 1_700_000_000_000  # no clock that is right shows less
 
 
 def interval(retry: tuple[int, ...], attempts: int, chance: float) -> int:
@@ -36,7 +37,8 @@ def may_expire(expires_at: int, last_attempt_at: int, now: int, *, window_ms: in
     """Tell whether a message whose time is over ends now, or gets a last attempt first.
 
     `last_attempt_at` is the end of the destination's (or the message's own) last attempt, 0 for none; an attempt
-    in the last `window_ms` of the message's time is the last one; `triable` is false where none can be made.
+    in the last `window_ms` of the message's time is the last one; `triable` is false where none can be made. Where the
+    process was off, or the clock was set, at the end of its time, `expires_at` is when that was over.
     """
     if now < expires_at:
         return False
@@ -66,10 +68,11 @@ def horizon(now: int, retry: tuple[int, ...]) -> int:
 
 @dataclass(slots=True)
 class ClockGuard:
-    """Compare wall time with time that cannot jump, and say which "now" expiry may believe.
+    """Compare wall time with time that cannot jump, and say which "now" may be believed.
 
-    A gap above `tolerance` seconds is a jump: expiry goes on with the time that the monotonic clock gives, until the
-    wall clock returns, or has stayed where it is for `settle` seconds (then it is the truth, and the old one was not).
+    A gap above `tolerance` seconds is a jump: time goes on as the monotonic clock says, until the wall clock returns
+    or has stayed where it is for `settle` seconds (then it is the truth, and the old one was not; `settled` counts it).
+    A clock that showed a time long before this program existed is believed as soon as it is set right.
     """
 
     wall_ms: int
@@ -78,9 +81,14 @@ class ClockGuard:
     settle: float = 900.0
     jumped_at: float | None = None
     gap_ms: int = 0
+    settled: int = 0
 
     def now(self, wall_ms: int, monotonic: float) -> int:
-        """Return the milliseconds since 1970 that expiry may use."""
+        """Return the milliseconds since 1970 that expiry may use: where two clocks disagree, the earlier one."""
+        return min(self.believed(wall_ms, monotonic), wall_ms)
+
+    def believed(self, wall_ms: int, monotonic: float) -> int:
+        """Return the milliseconds since 1970 that mail is stamped with: the wall clock's, but for jumps."""
         expected = self.wall_ms + int((monotonic - self.monotonic) * 1000)
         gap = wall_ms - expected
         if abs(gap) <= self.tolerance * 1000:
@@ -89,10 +97,11 @@ class ClockGuard:
         if self.jumped_at is None or abs(gap - self.gap_ms) > self.tolerance * 1000:
             self.jumped_at = monotonic
         self.gap_ms = gap
-        if monotonic - self.jumped_at >= self.settle:
+        if monotonic - self.jumped_at >= self.settle or expected < EARLIEST_MS < wall_ms:
             self._anchor(wall_ms, monotonic)
+            self.settled += 1
             return wall_ms
-        return min(expected, wall_ms)
+        return expected
 
     def _anchor(self, wall_ms: int, monotonic: float) -> None:
         self.wall_ms = wall_ms

@@ -90,6 +90,20 @@ class TestClockGuard:
         assert guard.now(1_000_010_000, 110.0) == 1_000_010_000
         assert guard.jumped_at is None
 
+    def test_mail_that_comes_while_the_clock_is_wrong_gets_the_right_time(self):
+        guard = self.guard()
+        for wrong in (10 * 365 * 86_400_000, -3 * 3_600_000):
+            assert guard.believed(1_000_005_000 + wrong, 105.0) == 1_000_005_000
+        assert guard.believed(1_000_010_000, 110.0) == 1_000_010_000
+        assert guard.settled == 0
+
+    def test_a_machine_that_starts_in_1970_is_set_right_at_once(self):
+        guard = self.guard()
+        truth = 1_790_000_000_000
+        assert guard.believed(truth, 101.0) == truth
+        assert guard.now(truth + 1000, 102.0) == truth + 1000
+        assert guard.settled == 1
+
     def test_a_clock_that_stays_where_it_jumped_becomes_the_truth(self):
         guard = self.guard()
         day = 86_400_000
