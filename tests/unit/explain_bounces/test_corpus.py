@@ -2,6 +2,7 @@
 
 import email
 import logging
+import re
 
 import pytest
 from flufl.bounce import all_failures
@@ -51,3 +52,34 @@ def test_where_an_independent_detector_finds_recipients_they_are_ours(name, monk
     theirs = {address.decode().lower() for address in temporary | permanent}
     ours = {record.recipient.lower() for record in read_message(mail(name)).records}
     assert not theirs or theirs == ours
+
+
+def _key(data: bytes):
+    reading = read_message(data)
+    return reading.kind, [(record.recipient, record.enhanced, record.outcome) for record in reading.records]
+
+
+def _wrapped(data: bytes) -> bytes:
+    """Put a mail's content into a multipart with a footer, as list software and gateways do."""
+    head, _, body = data.partition(b"\n\n")
+    content = rb"(?im)^(content-type|mime-version|content-transfer-encoding):.*(?:\n[ \t].*)*\n?"
+    inner = b"".join(match[0] for match in re.finditer(content, head + b"\n"))
+    outer = re.sub(content, b"", head + b"\n").rstrip(b"\n")
+    parts = b"--WRAP\n" + inner + b"\n" + body + b"\n--WRAP\n\n_____\nfooter of list@example.com\n--WRAP--\n"
+    return outer + b"\nContent-Type: multipart/mixed; boundary=WRAP\n\n" + parts
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b"\n", b"\r\n"),
+        lambda data: data.replace(b"\n", b"\r"),
+        lambda data: b"From MAILER-DAEMON Mon Feb  1 10:00:00 2021\n" + data,
+        lambda data: b"Received: from a\n by b;\n Mon, 1 Feb 2021 10:00:00 +0000\nX-Spam-Status: No\n" + data,
+        _wrapped,
+    ],
+    ids=["CRLF", "CR", "mbox line", "more header", "wrapped"],
+)
+def test_what_happens_to_mail_on_its_way_changes_nothing(change):
+    changed = [name for name in CASES if _key(change(mail(name))) != _key(mail(name))]
+    assert changed == []

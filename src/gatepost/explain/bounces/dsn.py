@@ -38,6 +38,7 @@ _RECIPIENT_FIELDS = frozenset(
         "localized-diagnostic",
     )
 )
+_MEANT = frozenset(("original-recipient", "final-recipient", "action", "status"))
 _SEEN_IN_TEXT = re.compile(r"^(?:Final|Original)-Recipient\s?:", re.IGNORECASE | re.MULTILINE)
 _STATE_IN_TEXT = re.compile(r"^(?:Action|Status|Diagnostic-Code)\s?:", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d])")
@@ -97,7 +98,7 @@ def parse(text: str) -> Report:
         if name not in current or not current[name]:
             current[name] = value
         last, fresh = name, False
-    return Report(message, tuple(Group(fields) for fields in groups))
+    return Report(message, tuple(Group(fields) for fields in groups if _MEANT & fields.keys()))
 
 
 def _known_field(line: str) -> re.Match[str] | None:
@@ -189,7 +190,7 @@ def _comment(group: Group) -> str:
     return squeeze(group.get("x-supplementary-info") or group.get("x-notes-diagnostic"))
 
 
-_MTA = re.compile(r"([A-Za-z0-9][\w.-]{0,253})?\s*(?:[\[(]\s*([0-9A-Fa-f:.]{2,45})[^\])]{0,20}[\])])?")
+_MTA = re.compile(r"([A-Za-z0-9][\w.-]{0,253})?\s*(?:[\[(]\s*([0-9A-Fa-f:.]{2,45})[^\])]{0,120}[\])])?")
 _SUN = re.compile(r"\(TCP\|[\d.]{0,40}\|\d{0,5}\|([\d.]{7,40})\|")
 
 
@@ -197,8 +198,6 @@ def remote_of(group: Group) -> tuple[str, str]:
     """Return the name and the address of the Remote-MTA (RFC 3464 section 2.3.5)."""
     _, text = typed(group.get("remote-mta")[:400])
     text = text.strip().strip("<>").strip()
-    if text.startswith("["):
-        return "", text.strip("[]() ")
     match, channel = _MTA.match(text), _SUN.search(text)
     name = ((match[1] if match else "") or "").rstrip(".").lower()
     address = channel[1] if channel else (match[2] if match else "") or ""

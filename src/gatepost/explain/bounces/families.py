@@ -273,7 +273,7 @@ FAMILIES = (
     ),
     _f(
         "interscan",
-        ("message from interscan", "received >>> ", "received <<< ", "unable to deliver message to"),
+        ("message from interscan", "received >>> ", "received <<< ", "sent <<< rcpt", "sent >>> rcpt", "unable to deliver message to"),
         "Sent <<< RCPT TO:<ann@example.org>\nReceived >>> 550 5.1.1 User unknown\n\nUnable to deliver message to <ann@example.org>.\n",
         r"(?:Sent|送信)\s*[<>]{3}\s*RCPT TO:\s*<@@>",
         r"Unable to deliver (?:message|mail) to:?\s*<?@@",

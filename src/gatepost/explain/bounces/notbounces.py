@@ -24,9 +24,9 @@ class Facts(NamedTuple):
     subject: str  # decoded
     text: str  # the notification: lower case, on one line, cut
     family: str
+    at_once: bool  # the notification begins with the words of its family
     has_status: bool  # a delivery-status part with a recipient that failed or waits
     has_fields: bool  # such fields in a part of another type
-    found: int  # recipients
 
 
 class Sign(NamedTuple):
@@ -109,8 +109,10 @@ def _is_away(facts: Facts) -> bool:
 
 
 def _is_reply(facts: Facts) -> bool:
-    """Say whether people answer or pass on; James (the server) writes "Re:" too, with a null sender."""
-    machine = _DAEMON.match(_local(facts)) or (_is_null_sender(facts) and _is_master(facts))
+    """Say whether people answer or pass on; James (the server) writes "Re:" too, but comes to the point at once."""
+    machine = _DAEMON.match(_local(facts)) or (
+        _is_master(facts) and (facts.at_once or _is_null_sender(facts))
+    )
     return bool(_REPLIED.match(facts.subject)) and not machine
 
 

@@ -15,6 +15,7 @@ from gatepost.explain.bounces.families import ADDRESSED, FAMILIES, LISTED, SAID,
 
 MAX_LINES = 3000
 _MAX_FOUND = 500
+_AT_ONCE = 40  # characters before the opening that are still its beginning
 _MAX_WORDS = 2000  # characters that are kept of what is said of one recipient
 _BREAK = re.compile(r"<br\s?/?>", re.IGNORECASE)
 _NOISE = re.compile(r"^[\W_]*$|^content-[a-z-]+:|^(?:because|weil|car|porque|perché)\s?:$", re.IGNORECASE)
@@ -24,7 +25,7 @@ _COURTESY = re.compile(
     r"|thank you|regards|sincerely|this has been a permanent|no further|the number of attempts|contact your)",
     re.IGNORECASE,
 )
-_REPLY = re.compile(r"\s{0,20}[\"'\[<]{0,3}[45]\d\d[ -]")
+_REPLY = re.compile(r"\s{0,20}(?:[\"'\[<]{0,3}|.{0,30}(?:<<<|>>>|<--)\s?)[45]\d\d[ -]")
 _HELPERS = (
     "postmaster",
     "mailer-daemon",
@@ -57,10 +58,11 @@ class Notice(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a notification says: its family ("" for none known), and the recipients found."""
+    """What a notification says: its family ("" for none known), the recipients found, and whether it opens with it."""
 
     family: str
     found: tuple[Found, ...]
+    at_once: bool = False
 
 
 def notice(text: str) -> Notice:
@@ -80,17 +82,17 @@ def _begins_original(line: str) -> bool:
 def read(note: Notice, own: frozenset[str], home: str) -> Reading:
     """Return the recipients of a notification; `own` are addresses that it cannot mean, `home` its author's domain."""
     text, starts = _indexed(note.lines)
-    family = ""
+    family, first = "", len(text)
     for candidate in FAMILIES:
         at = _opening(candidate, text)
         if at < 0:
             continue
-        family = family or candidate.name
+        family, first = family or candidate.name, min(first, at)
         begin = bisect_right(starts, at) - 1
         found = _scan(note.lines[begin:], candidate, own, home) or _scan(note.lines, candidate, own, home)
         if found:
-            return Reading(candidate.name, _with_reply(found, note.lines))
-    return Reading(family, _without_family(note, own, home))
+            return Reading(candidate.name, _with_reply(found, note.lines), first < _AT_ONCE)
+    return Reading(family, _without_family(note, own, home), first < _AT_ONCE)
 
 
 def _with_reply(found: tuple[Found, ...], lines: tuple[str, ...]) -> tuple[Found, ...]:

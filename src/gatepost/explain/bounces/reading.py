@@ -7,6 +7,7 @@ from gatepost.explain.bounces.address import addresses, clean_address
 from gatepost.explain.record import Record
 
 _MAX_TEXTS = 40  # parts of text that are read as the notification
+_MAX_TEXT = 100_000  # characters of it that are compared with phrases
 
 
 class BounceReading(NamedTuple):
@@ -41,37 +42,44 @@ def read_message(data: bytes) -> BounceReading:
     return _weighed(message, note, groups, failed)
 
 
+class _Words(NamedTuple):
+    """What the notification says: its family, whether it begins with that, and what is said of whom."""
+
+    note: plain.Notice
+    family: str
+    at_once: bool
+    said: tuple[records.Said, ...]
+
+
 def _weighed(
     message: mail.Message, note: plain.Notice, groups: _Groups, failed: list[dsn.Group]
 ) -> BounceReading:
-    note, family, said = _said(message, note)
+    spoken = _spoken(message, note)
     facts = notbounces.Facts(
-        message,
-        notbounces.sender_of(message),
-        message.fields.text("subject")[:400],
-        note.squeezed[:100_000],
-        family,
-        bool(failed) and groups.declared,
-        bool(failed) and not groups.declared,
-        len(said),
+        message=message,
+        sender=notbounces.sender_of(message),
+        subject=message.fields.text("subject")[:400],
+        text=spoken.note.squeezed[:_MAX_TEXT],
+        family=spoken.family,
+        at_once=spoken.at_once,
+        has_status=bool(failed) and groups.declared,
+        has_fields=bool(failed) and not groups.declared,
     )
     weight, why = notbounces.weigh(facts)
-    common = _common(message, note, groups)
+    common = _common(message, spoken.note, groups)
     if weight < notbounces.ENOUGH:
         return _no(*why or ("no sign",))
     if failed:
-        found = tuple(records.from_group(group, said, common) for group in failed)
+        found = tuple(records.from_group(group, spoken.said, common) for group in failed)
         return BounceReading(is_bounce=True, kind="dsn", why=why, records=found)
     if notbounces.is_success(facts):
         return _no("success", *why)
-    said = _completed(message, said, common)
-    if not said:
-        return _no("no recipient", *why)
-    return BounceReading(
-        is_bounce=True,
-        kind="bounce",
-        why=why,
-        records=tuple(records.from_words(each, common) for each in said),
+    said = _completed(message, spoken.said, common)
+    found = tuple(records.from_words(each, common) for each in said)
+    return (
+        BounceReading(is_bounce=True, kind="bounce", why=why, records=found)
+        if found
+        else _no("no recipient", *why)
     )
 
 
@@ -130,34 +138,29 @@ def _groups(message: mail.Message) -> _Groups:
     return _Groups(shared, reported, declared)
 
 
-def _said(message: mail.Message, note: plain.Notice) -> tuple[plain.Notice, str, tuple[records.Said, ...]]:
-    """Return the notification, the family of its wording, and what it says of whom; HTML is asked last."""
-    family, said = _read_notice(message, note)
-    if not said:
-        pages = _texts(message, ("text/html",))
-        other = plain.notice("\n\n".join(pages))
-        if other.lines != note.lines:
-            second, said = _read_notice(message, other)
-            note, family = (other, second or family) if said else (note, family)
-    return note, family, said
+def _spoken(message: mail.Message, note: plain.Notice) -> _Words:
+    """Return what the notification says; its HTML is asked where the plain text names nobody."""
+    first = _read_notice(message, note)
+    if first.said:
+        return first
+    page = plain.notice("\n\n".join(_texts(message, ("text/html",))))
+    second = _read_notice(message, page) if page.lines != note.lines else first
+    return second if second.said else first
 
 
-def _read_notice(message: mail.Message, note: plain.Notice) -> tuple[str, tuple[records.Said, ...]]:
+def _read_notice(message: mail.Message, note: plain.Notice) -> _Words:
     home = plain.home_of(notbounces.sender_of(message))
-    if sendmail.is_sendmail(note.squeezed):
-        attempts = sendmail.read(note)
-        if attempts:
-            return "sendmail", tuple(
-                records.Said(
-                    a.recipient if "@" in a.recipient or not home else f"{a.recipient}@{home}",
-                    a.words,
-                    a.server,
-                    a.phase,
-                )
-                for a in attempts
-            )
+    attempts = sendmail.read(note) if sendmail.is_sendmail(note.squeezed) else ()
+    if attempts:
+        said = tuple(records.Said(_at_home(a.recipient, home), a.words, a.server, a.phase) for a in attempts)
+        return _Words(note, "sendmail", at_once=False, said=said)
     reading = plain.read(note, _own(message), home)
-    return reading.family, tuple(records.Said(found.recipient, found.words) for found in reading.found)
+    found = tuple(records.Said(each.recipient, each.words) for each in reading.found)
+    return _Words(note, reading.family, reading.at_once, found)
+
+
+def _at_home(name: str, home: str) -> str:
+    return name if "@" in name or not home else f"{name}@{home}"
 
 
 def _own(message: mail.Message) -> frozenset[str]:
@@ -171,7 +174,7 @@ def _common(message: mail.Message, note: plain.Notice, groups: _Groups) -> recor
     author = clean_address(original.get("return-path")) or clean_address(original.get("from"))
     replied = message.fields.get("in-reply-to") or message.fields.get("references")
     return records.Common(
-        text=note.squeezed[:100_000],
+        text=note.squeezed[:_MAX_TEXT],
         subject=message.fields.text("subject").lower()[:400],
         message=groups.message,
         sender=author or clean_address(message.fields.get("to")),

@@ -71,7 +71,9 @@ def from_group(group: dsn.Group, said: tuple[Said, ...], common: Common) -> Reco
         or milliseconds(common.message.get("arrival-date", ""))
     )
     sender = clean_address(common.message.get("x-postfix-sender", "")) or common.sender
-    return record._replace(server=clean(name, 255), address=address, at=at, sender=clean(sender, 320))
+    return record._replace(
+        server=clean(name, 255), address=clean(address, 64), at=at, sender=clean(sender, 320)
+    )
 
 
 def _record(
@@ -85,7 +87,7 @@ def _record(
         enhanced=status,
         phase=opened.phase,
         server=clean(opened.server, 255),
-        address=opened.address,
+        address=clean(opened.address, 64),
         recipient=clean(recipient, 320),
         sender=clean(common.sender, 320),
         at=common.at,
