@@ -22,7 +22,9 @@ _NOISE = re.compile(r"^[\W_]*$|^content-[a-z-]+:|^(?:because|weil|car|porque|per
 _COURTESY = re.compile(
     r"\s*(?:please (?:reply|contact|check|send|try|note|do not)|if you (?:feel|have|need|do so|wish)"
     r"|for (?:further|more) (?:assistance|information|help)"
-    r"|thank you|regards|sincerely|this has been a permanent|no further|the number of attempts|contact your)",
+    r"|thank you|regards|sincerely|this has been a permanent|no further|the number of attempts"
+    r"|contact your|hmailserver$|no action is required|delivery attempts will continue|some time, and this warning"
+    r"|your (?:mail )?message is being returned)",
     re.IGNORECASE,
 )
 _REPLY = re.compile(r"\s{0,20}(?:[\"'\[<]{0,3}|.{0,30}(?:<<<|>>>|<--)\s?)[45]\d\d[ -]")

@@ -228,6 +228,6 @@ def _completed(
         )
     returned = any(part.is_returned for part in message.parts)
     if said or not (returned or common.recipients):
-        return said
+        return said or tuple(records.Said(name, common.subject) for name in addresses(common.subject)[:1])
     only = common.recipients[0] if len(common.recipients) == 1 else ""
     return (records.Said(only, common.text[:2000]),)
