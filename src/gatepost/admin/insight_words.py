@@ -27,6 +27,7 @@ class Shown:
     expiring: Expiring | None = None
     next_attempt_at: int = 0
     suspended_by: str = ""
+    works: bool = True  # the destination as a whole
     owner: str = ""  # from the ranking, "" where the class decides
     hosts: Sequence[HostRow] = field(default_factory=tuple)
 
@@ -128,6 +129,9 @@ class Words:
         elif scope == Scope.MESSAGES and not insight.fingerprint.destination_id:
             text = tr("{title}: {ended} recipients in {time}, at domains that take no mail.")
             more = {"ended": insight.ended}
+        elif scope == Scope.MESSAGES and not shown.works:
+            text = tr("{title}: {attempts} attempts failed in {time} for some messages to {destination}.")
+            more = {}
         elif scope == Scope.MESSAGES:
             text = tr(
                 "{title}: {attempts} attempts failed in {time} for some messages; {destination} itself works."

@@ -249,6 +249,9 @@ class InsightUseCases:
             to=connector.to if connector is not None else "",
             messages=summary.messages if summary is not None else 0,
             owner=ranking.owner if ranking is not None and ranking.decided else "",
+            works=not self._gateway.insights.book.open_at(
+                insight.fingerprint.destination_id, Scope.DESTINATION
+            ),
             hosts=tuple(self._gateway.insights.hosts.current(insight.fingerprint.destination_id)),
         )
         return shown if summary is None else self._with_queue(shown, summary)
@@ -260,13 +263,13 @@ class InsightUseCases:
             next_attempt_at=state.next_attempt_at if state.state == "retry" else 0,
             suspended_by=state.suspended_by if state.state == "suspended" else "",
         )
-        return _with_expiry(shown, expiries(summary.ages, self._gateway.expiry_of(state)))
+        return _with_expiry(shown, expiries(summary.ages, self._gateway.expiry_of(state), now=shown.now))
 
     async def _soonest(self, summary: DestinationSummary | None) -> list[tuple[int, int]]:
         if summary is None or not summary.messages:
             return []
         dated = await self._gateway.store.dated(summary.state.id, DATED_ROWS)
-        return expiries(summary.ages, self._gateway.expiry_of(summary.state), dated)
+        return expiries(summary.ages, self._gateway.expiry_of(summary.state), dated, now=self._gateway.now())
 
     def _hosts(self, insight: Insight) -> list[Json]:
         hosts = self._gateway.insights.hosts

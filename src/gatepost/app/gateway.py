@@ -83,6 +83,7 @@ class Gateway:
         self._admin = await serve_admin(service, admin_sockets)
         self.world.pressure.measure()
         self.world.metrics.watch_queue(self._samples)
+        self.world.metrics.watch_insights(self.control.insights.open_counts)
         self._tasks = [
             asyncio.ensure_future(self._expiry.run(EXPIRY_PERIOD)),
             asyncio.ensure_future(self._watch_pressure()),

@@ -65,6 +65,14 @@ class Insights:
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
+    def open_counts(self) -> Mapping[tuple[str, str], int]:
+        """Return how many insights are open and stand by themselves, by severity and scope."""
+        return Counter(
+            (str(insight.severity), insight.fingerprint.scope)
+            for insight in self.book.all()
+            if insight.state.open and not insight.parent
+        )
+
     # ---------------------------------------------------------------- the journey tells
 
     def failed(

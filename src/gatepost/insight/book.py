@@ -152,12 +152,23 @@ class Book:
             entry.change(destination=trouble.destination)
         if trouble.scope == Scope.DESTINATION and trouble.times:
             self._all_of_it(entry, now)
+        elif trouble.scope == Scope.MESSAGES:
+            self._part_of_it(entry)
         return entry.snapshot()
+
+    def _part_of_it(self, seen: Entry) -> None:
+        """Let a destination that fails as a whole, in the same class, explain messages that fail there."""
+        _, connector, destination_id, failure_class = _key(seen)
+        whole = self._open.get((Scope.DESTINATION, connector, destination_id, failure_class))
+        if whole is not None and not seen.kept.parent:
+            self.explain(seen.fingerprint.text, whole.fingerprint.text)
 
     def _all_of_it(self, seen: Entry, now: int) -> None:
         """Let a failure of a whole destination explain that of its hosts, and supersede how it failed before."""
         for entry in self._at(seen.fingerprint.destination_id, ""):
-            if entry.fingerprint.scope == Scope.HOSTS:
+            if entry.fingerprint.scope == Scope.MESSAGES:
+                self._part_of_it(entry)
+            elif entry.fingerprint.scope == Scope.HOSTS:
                 self.explain(entry.fingerprint.text, seen.fingerprint.text)
             elif entry is not seen and entry.fingerprint.scope == Scope.DESTINATION:
                 entry.misses += 1

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gatepost.insight.weigh import HOUR, Load, Standing, severity, stand
+from gatepost.insight.weigh import FRESH_MS, HOUR, Load, Standing, severity, stand, worse
 from gatepost.model.failure import LastError
 from gatepost.model.insight import Episode, Fingerprint, Insight, InsightState
 
@@ -136,6 +136,8 @@ class Entry:
         level = severity(
             fingerprint.scope, fingerprint.failure_class, self.sub, load, route=bool(fingerprint.connector)
         )
+        if load.age < FRESH_MS:
+            level = worse(level, k.severity)
         peak = max(k.peak, load.messages)
         if (new, level, peak) == (old, k.severity, k.peak):
             return False

@@ -17,6 +17,7 @@ HOUR = 60 * MINUTE
 SETTLED_MS = MINUTE  # from here on a second attempt has seen it too
 SETTLED_ALONE_MS = 5 * MINUTE
 REGRESSED_MS = HOUR
+FRESH_MS = 5_000  # what waits may not be counted yet
 CALM_MS = 30 * MINUTE  # without further growth it escalates no more
 GROWTH = 2
 GROWTH_LEAST = 50
@@ -89,6 +90,12 @@ def severity(scope: str, failure_class: str, sub: str, load: Load, *, route: boo
     if scope == Scope.MESSAGES:
         return _of_messages(failure_class, load)
     return _of_route(failure_class, sub, load) if route else _of_stranger(load)
+
+
+def worse(one: Severity, other: Severity) -> Severity:
+    """Return the one that matters more."""
+    order = list(Severity)
+    return min(one, other, key=order.index)
 
 
 def _of_messages(failure_class: str, load: Load) -> Severity:

@@ -29,10 +29,13 @@ class Growth(NamedTuple):
     hour_before: int
 
 
-def expiries(ages: Ages, lifetime: int, dated: Iterable[tuple[int, int, int]] = ()) -> list[tuple[int, int]]:
+def expiries(
+    ages: Ages, lifetime: int, dated: Iterable[tuple[int, int, int]] = (), *, now: int = 0
+) -> list[tuple[int, int]]:
     """Return (no later than, messages), soonest first; `lifetime` in ms.
 
-    `dated` are messages with an expiry of their own: (accepted, expires, messages), in five minutes each.
+    `dated` are messages with an expiry of their own: (accepted, expires, messages), in five minutes each. With
+    `now`, what was accepted in these five minutes expires no later than a message of this moment.
     """
     by_default = dict(ages)
     found: dict[int, int] = {}
@@ -42,6 +45,7 @@ def expiries(ages: Ages, lifetime: int, dated: Iterable[tuple[int, int, int]] = 
     for start, messages in by_default.items():
         if messages > 0:
             end = start + BUCKET_MS + lifetime
+            end = min(end, now + lifetime) if now else end
             found[end] = found.get(end, 0) + messages
     return sorted(found.items())
 

@@ -3,7 +3,7 @@
 Rule: counted as things happen; a scrape reads numbers and scans nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -80,6 +80,8 @@ class Metrics:
         )
         self._queue = _Queue()
         self.registry.register(self._queue)
+        self._insights = _Insights()
+        self.registry.register(self._insights)
 
     def _counter(self, name: str, doc: str) -> Counter:
         return Counter(f"gatepost_{name}_total", doc, registry=self.registry)
@@ -140,9 +142,14 @@ class Metrics:
         """Name the function that tells what is queued; it is called on the loop (`snapshot`)."""
         self._queue.samples = samples
 
+    def watch_insights(self, count: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Name the function that counts open insights by severity and scope; called on the loop (`snapshot`)."""
+        self._insights.count = count
+
     def snapshot(self) -> None:
-        """Ask how much is queued; on the loop, so that a thread can render afterwards."""
+        """Ask how much is queued and what is broken; on the loop, so that a thread can render afterwards."""
         self._queue.take()
+        self._insights.take()
 
     def render(self) -> bytes:
         """Return everything in the text form of Prometheus; may run in a thread after `snapshot`."""
@@ -173,3 +180,23 @@ class _Queue(Collector):
             size.add_metric(key, octets)
         yield messages
         yield size
+
+
+class _Insights(Collector):
+    """What is broken, counted when somebody looks."""
+
+    def __init__(self) -> None:
+        self.count: Callable[[], Mapping[tuple[str, str], int]] = dict
+        self._taken: Mapping[tuple[str, str], int] = {}
+
+    def take(self) -> None:
+        self._taken = self.count()
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("severity", "scope")
+        found = GaugeMetricFamily(
+            "gatepost_insights", "Open insights, explained ones left out.", labels=labels
+        )
+        for key, number in sorted(self._taken.items()):
+            found.add_metric(key, number)
+        yield found

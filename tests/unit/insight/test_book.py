@@ -82,6 +82,15 @@ def test_a_new_insight_is_ongoing_after_five_minutes_anyway(book):
     assert book.all()[0].state is InsightState.ONGOING
 
 
+def test_what_waits_may_be_counted_a_moment_later(book):
+    """A refusal is high from its first message on, not only once that is counted."""
+    book.failed(trouble(), NOW)
+    book.tick(NOW + 500, nothing)
+    assert book.all()[0].severity is Severity.HIGH
+    book.tick(NOW + 10_000, nothing)
+    assert book.all()[0].severity is Severity.MEDIUM
+
+
 def test_it_escalates_when_clearly_more_waits_and_calms_down_after_half_an_hour(book):
     book.failed(trouble(), NOW)
     book.tick(NOW, waiting(40))
@@ -218,6 +227,16 @@ def test_when_all_hosts_fail_that_explains_the_one_that_failed_before(book):
     book.recovered(OFFICE, NOW + 2)
     (host,) = book.open_of(Scope.HOSTS)
     assert host.parent == ""
+
+
+def test_messages_that_break_off_are_explained_by_a_destination_that_breaks_off_as_a_whole(book):
+    book.failed(trouble("connection_dropped", Scope.MESSAGES), NOW)
+    whole = book.failed(trouble("connection_dropped"), NOW + 1)
+    book.failed(trouble("mailbox_full", Scope.MESSAGES), NOW + 2)
+    parents = {i.fingerprint.failure_class: i.parent for i in book.open_of(Scope.MESSAGES)}
+    assert parents == {"connection_dropped": whole.fingerprint.text, "mailbox_full": ""}
+    book.recovered(OFFICE, NOW + 3)
+    assert {i.parent for i in book.open_of(Scope.MESSAGES)} == {""}
 
 
 def test_recipients_that_ended_are_counted_where_they_failed(book):

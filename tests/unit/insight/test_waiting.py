@@ -36,6 +36,11 @@ def test_the_first_horizon_with_anything_in_it_is_told():
     assert expiring_next(late, NOW) == (9, 30 * DAY + BUCKET_MS)
 
 
+def test_what_has_just_come_does_not_expire_later_than_its_lifetime():
+    soonest = expiries(((NOW, 3),), DAY, now=NOW + 1000)
+    assert expiring_next(soonest, NOW + 1000) == (3, DAY)
+
+
 def test_messages_with_an_expiry_of_their_own_are_taken_out_of_the_default():
     """B5."""
     dated = [(NOW - 23 * HOUR, NOW + 50 * HOUR, 30)]

@@ -75,3 +75,10 @@ def test_commits_connections_and_pressure_are_seen():
     assert value(metrics, "gatepost_commit_seconds_count") == 1
     assert value(metrics, "gatepost_connections", direction="out", connector="to-office") == 0
     assert value(metrics, "gatepost_pressure", resource="disk") == 1
+
+
+def test_open_insights_are_counted_by_severity_and_scope():
+    metrics = Metrics()
+    metrics.watch_insights(lambda: {("high", "destination"): 2})
+    metrics.snapshot()
+    assert value(metrics, "gatepost_insights", severity="high", scope="destination") == 2
