@@ -1,8 +1,8 @@
 """A small language for what a text may say, that can only be matched in linear time, and an index over many phrases.
 
 A phrase is words as they stand in a normalised text (`diagnose.normal`). In it `(a|b)` is one of several, `(a|b)?`
-or none, ` .. ` up to 60 characters in between, `*` the rest of a word, `~` one word of any kind; `^` and `$` are the ends of
-the text. Phrases begin and end at the borders of words.
+or none, ` .. ` up to 60 characters in between, `*` the rest of a word, `~` one word of any kind; `^` and `$` are the
+ends of the text. Phrases begin and end at the borders of words.
 """
 
 import re
