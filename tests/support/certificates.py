@@ -199,6 +199,24 @@ def missing_intermediate(authority: Authority, name: str = NAME) -> Issued:
     return Authority("Intermediate CA", parent=authority).issue(name, with_intermediate=False)
 
 
+def signed_by_a_leaf(authority: Authority, name: str = NAME) -> Issued:
+    """Return a certificate issued by one that is for servers and signs nobody, presented with it."""
+    leaf = authority.issue("leaf.test")
+    key = ec_key()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject(name))
+        .issuer_name(leaf.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now() - DAY)
+        .not_valid_after(now() + DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(leaf.key, hashes.SHA256())
+    )
+    return Issued(certificate, key, (leaf.certificate,))
+
+
 def self_signed(name: str = NAME) -> Issued:
     """Return a certificate that is signed by its own key."""
     key = ec_key()

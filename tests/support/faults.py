@@ -3,6 +3,7 @@
 Each fault is a connector of its own, so that one gateway meets them all at once.
 """
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -82,6 +83,16 @@ def wrong_name(authority: certificates.Authority, _name: str) -> certificates.Is
     return certificates.wrong_name(authority)
 
 
+def leaf_as_ca(authority: certificates.Authority, name: str) -> certificates.Issued:
+    """Return a certificate that an ordinary server's certificate has signed."""
+    return certificates.signed_by_a_leaf(authority, name)
+
+
+def whole_wildcard(authority: certificates.Authority, _name: str) -> certificates.Issued:
+    """Return a certificate for `*.test`, which covers no name of two labels more."""
+    return authority.issue("*.test")
+
+
 FAULTS = [
     # names
     Fault("nxdomain", "4.4.312", "dns_query_failed", "dns", special="nxdomain"),
@@ -102,6 +113,7 @@ FAULTS = [
     Fault("reset-at-connect", "4.4.318", "connection_dropped", "connect|banner", {"connect": RESET}),
     Fault("close-at-ehlo", "4.4.318", "connection_dropped", "ehlo", {"ehlo": CLOSE}),
     Fault("ehlo-421", "4.4.317", "service_unavailable", "ehlo", {"ehlo": "421 4.3.2 shutting down"}),
+    Fault("stall-at-ehlo", "4.4.318", "session_timeout", "ehlo", {"ehlo": SILENCE}),
     # TLS
     Fault("no-starttls", "4.4.317", "tls_not_offered", "starttls", {}, tls=REQUIRED),
     Fault(
@@ -111,6 +123,31 @@ FAULTS = [
         "starttls",
         {"offer_starttls": True, "starttls": "454 4.7.0 TLS not available"},
         tls=REQUIRED,
+    ),
+    Fault(
+        "starttls-502",
+        "4.4.317",
+        "tls_not_offered",
+        "starttls",
+        {"offer_starttls": True, "starttls": "502 5.5.1 what"},
+        tls=REQUIRED,
+    ),
+    *(
+        Fault(
+            name,
+            "4.4.317",
+            "tls_handshake_failed",
+            "tls|starttls",
+            server,
+            certificate=certificates.good,
+            tls=REQUIRED,
+        )
+        for name, server in (
+            ("starttls-close", {"starttls": CLOSE}),
+            ("handshake-stall", {"handshake": SILENCE}),
+            ("tls-too-old", {"tls_maximum": ssl.TLSVersion.TLSv1_1}),
+            ("injected", {"inject": b"250-fault.test\r\n250 PIPELINING\r\n"}),
+        )
     ),
     Fault(
         "handshake-garbage",
@@ -139,6 +176,10 @@ FAULTS = [
             ("cert-wrong-name", wrong_name, NAMED, "SubjectMismatch"),
             ("cert-unknown-issuer", unknown_issuer, VALID, "UntrustedRoot"),
             ("cert-self-signed", self_signed, VALID, "SelfSigned"),
+            ("cert-chain-missing", certificates.missing_intermediate, VALID, "UntrustedRoot"),
+            ("cert-leaf-as-ca", leaf_as_ca, VALID, "UntrustedRoot"),
+            ("cert-name-in-subject", certificates.common_name_only, NAMED, "SubjectMismatch"),
+            ("cert-whole-wildcard", whole_wildcard, NAMED, "SubjectMismatch"),
         )
     ),
     # the session

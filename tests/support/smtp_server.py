@@ -13,6 +13,7 @@ import ssl
 import struct
 import threading
 import time
+import warnings
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -492,7 +493,8 @@ def _context(certificate: tuple[str | Path, str | Path], maximum: ssl.TLSVersion
     if maximum is not None:
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.maximum_version = maximum
+        with warnings.catch_warnings(action="ignore"):  # that it is outdated is the point
+            context.maximum_version = maximum
     context.load_cert_chain(*certificate)
     return context
 
