@@ -189,6 +189,7 @@ def deadlines(settings: Settings) -> Deadlines:
         eod=delivery.eod_timeout,
         quit=delivery.quit_timeout,
         idle=delivery.idle_timeout,
+        min_rate=delivery.min_data_rate,
     )
 
 

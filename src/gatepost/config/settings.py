@@ -204,6 +204,9 @@ class Delivery:
     rcpt_timeout: float = setting(kinds.TIMEOUT, "5m", "The answer to RCPT.")
     data_timeout: float = setting(kinds.TIMEOUT, "2m", "The answer to DATA.")
     block_timeout: float = setting(kinds.TIMEOUT, "3m", "The acceptance of each block of the content.")
+    min_data_rate: int = setting(
+        kinds.SIZE, "1KB", "Octets a second below which a server that takes content too slowly is given up."
+    )
     eod_timeout: float = setting(
         kinds.TIMEOUT, "10m", "The answer to the final dot; a shorter time makes duplicates (RFC 1047)."
     )

@@ -46,6 +46,7 @@ class Deadlines:
     eod: float = 600.0  # too short a time here makes duplicates (RFC 1047)
     quit: float = 5.0
     idle: float = 10.0  # how long an unused connection is kept
+    min_rate: int = 1024  # octets a second that a content must move at, on the whole
 
 
 async def no_body(item: Item) -> AsyncIterator[bytes]:

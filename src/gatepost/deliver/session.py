@@ -267,6 +267,7 @@ class Connection(Wire):
     async def _send_blocks(self, front: Transaction) -> None:
         """Send a large content: one block at a time, each taken by the kernel before the next is read."""
         end = b"\r\n"
+        begun = self.loop.time()
         try:
             async with aclosing(self._blocks(front.item)) as blocks:
                 async for block in blocks:
@@ -274,6 +275,8 @@ class Connection(Wire):
                     self.write(block)
                     front.sent += len(block)
                     end = (end + block[-2:])[-2:]
+                    if self._too_slow(front, begun):
+                        return
                     self.deadline = self.loop.time() + self._limits[BODY]
             await self.writable()
         except ConnectionError:
@@ -287,6 +290,15 @@ class Connection(Wire):
         tail = b".\r\n" if end == b"\r\n" else b"\r\n.\r\n"
         self.write(tail + self._at_dot(front))
         self.deadline = self.loop.time() + self._limits[DOT]
+
+    def _too_slow(self, front: Transaction, begun: float) -> bool:
+        """End where each block is taken in its time, and yet the whole would take days."""
+        seconds, rate = self.loop.time() - begun, self.options.deadlines.min_rate
+        if seconds < self._limits[BODY] or front.sent >= rate * seconds:
+            return False
+        took = f"{front.sent} octets in {seconds:.0f} seconds, less than {rate} a second"
+        self.break_off(Reason.TIMEOUT, f"the content is taken too slowly: {took}")
+        return True
 
     async def _blocks(self, item: Item) -> AsyncGenerator[bytes, None]:
         if item.body is not None:
