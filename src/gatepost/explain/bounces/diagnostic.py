@@ -111,7 +111,11 @@ _TOLD = (
 )
 _BOTH = re.compile(r"(?<![\w.])([245]\d\d)[ -]{1,3}['\"(#]{0,2}([245]\.[0-7]\.\d{1,3})(?![\d.]\d)")
 _ENHANCED = re.compile(r"(?<![\w.:/])([245]\.[0-7]\.\d{1,3})(?!\.?\d|[.-][a-z])", re.IGNORECASE)
-_REPLY = re.compile(r"(?<![\w.:/\[@-])([45]\d\d)(?=[ \-:,;]|$)(?!-\d\d)")
+_REPLY = re.compile(
+    r"(?<![\w.:/\[@-])([45]\d\d)(?=[ \-:,;]|$)(?!-\d\d)"
+    r"(?! ?(?:[km]?b\b|[kmg]?bytes|k\b|messages?\b|mails?\b|recipients?\b|users?\b|characters|seconds|minutes|hours|days|times|lines))",
+    re.IGNORECASE,
+)
 _ATTEMPTED = re.compile(
     r"\[LastAttemptedServerName=([^\]\s]{1,255})\](?:\s*\[LastAttemptedIP=([0-9A-Fa-f.:\[]{2,60}))?"
 )
@@ -141,12 +145,21 @@ def open_diagnostic(text: str) -> Opened:
         phase = phase or phase_of(groups.get("command", ""))
         if not inner or inner == text:
             break
-        text = inner
-        own = codes(text)  # the innermost speaker is the one that counts
+        own = codes(inner)  # the innermost speaker is the one that counts
         smtp, enhanced = own[0] or smtp, own[1] or enhanced
+        if sum(char.isalpha() for char in inner) < 3:
+            break  # a code in brackets; the words are before it
+        text = inner
     if server and not any(c.isalpha() for c in server):
         server, address = "", address or server
-    return Opened(text, smtp, enhanced, server, address, phase)
+    return Opened(_from_reply(text), smtp, enhanced, server, address, phase)
+
+
+def _from_reply(text: str) -> str:
+    """Return a text from the reply on that it quotes with both codes; what is before is the quoting system's."""
+    both = _BOTH.search(text)
+    quoted = both is not None and any(char.isalpha() for char in text[both.end() :])
+    return text[both.start() :] if both is not None and quoted else text
 
 
 def _open_once(text: str) -> tuple[str, dict[str, str]]:

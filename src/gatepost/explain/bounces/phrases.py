@@ -291,4 +291,6 @@ ORIGINAL = re.compile(
 )
 
 # the header of the original, without any line that announces it
-ORIGINAL_HEADER = re.compile(r"(?:return-path|received|x-received)\s?:\s*\S", re.IGNORECASE)
+ORIGINAL_HEADER = re.compile(
+    r"(?:return-path|received|x-received)\s?:\s*\S|content-type\s?:\s*(?:message/|text/rfc822)", re.IGNORECASE
+)

@@ -18,7 +18,12 @@ _MAX_FOUND = 500
 _AT_ONCE = 40  # characters before the opening that are still its beginning
 _MAX_WORDS = 2000  # characters that are kept of what is said of one recipient
 _BREAK = re.compile(r"<br\s?/?>", re.IGNORECASE)
-_NOISE = re.compile(r"^[\W_]*$|^content-[a-z-]+:|^(?:because|weil|car|porque|perché)\s?:$", re.IGNORECASE)
+_RULER = re.compile(r"^[\W_]*$|^--\S{4,}$|^(?:because|weil|car|porque|perché)\s?:$", re.IGNORECASE)
+_FIELD = re.compile(  # of the report or of the original, repeated among the words
+    r"^\s*(?:content-[a-z-]+|(?:final|original)-recipient|action|status|reporting-mta|remote-mta|received-from-mta"
+    r"|arrival-date|last-attempt-date|original-envelope-id|x-[a-z-]+|from|to|cc|subject|date|sent|message-id)\s?:",
+    re.IGNORECASE,
+)
 _COURTESY = re.compile(
     r"\s*(?:please (?:reply|contact|check|send|try|note|do not)|if you (?:feel|have|need|do so|wish)"
     r"|for (?:further|more) (?:assistance|information|help)"
@@ -146,7 +151,7 @@ def _scan(lines: tuple[str, ...], family: Family, own: frozenset[str], home: str
         closed = closed or bool(entries and line.lower().lstrip().startswith(family.ending or ("\0",)))
         if hit is not None and len(entries) < _MAX_FOUND:
             entries.append(_Entry(hit[0], [hit[1]] if hit[1] else _whole(line, family)))
-        elif not _NOISE.match(line) and not _COURTESY.match(line):
+        elif not any(aside.match(line) for aside in (_RULER, _FIELD, _COURTESY)):
             (entries[-1].words if entries else before).append(line)
     kept = _kept(entries, own)
     if family.reason_first and before and kept:
@@ -221,7 +226,7 @@ def _filled(entries: list[_Entry], before: list[str]) -> tuple[Found, ...]:
 
 
 def _joined(lines: list[str]) -> str:
-    return " ".join(" ".join(line for line in lines[:60] if not _NOISE.match(line)).split())[:_MAX_WORDS]
+    return " ".join(" ".join(line for line in lines[:60] if not _RULER.match(line)).split())[:_MAX_WORDS]
 
 
 def home_of(sender: str) -> str:

@@ -222,7 +222,7 @@ def _completed(
     listed = [a for value in message.fields.all("x-failed-recipients")[:20] for a in addresses(value[:4000])]
     if listed:
         by_name = {each.recipient.lower(): each for each in said}
-        rest = said[0] if said else records.Said("", "")
+        rest = said[0] if said else records.Said("", common.text[:2000])
         return tuple(
             by_name.get(name.lower(), rest)._replace(recipient=name) for name in dict.fromkeys(listed)
         )
