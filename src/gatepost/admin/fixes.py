@@ -66,7 +66,7 @@ class FixUseCases:
         chosen = next((o.parameters for o in offers(situation, ranked) if o.action == action), {})
         return {**chosen, **given}
 
-    async def apply(
+    async def apply(  # noqa: PLR0913 - what people give: which fix, for what, why, from where
         self,
         text: str,
         action: str,
@@ -77,6 +77,7 @@ class FixUseCases:
         via: str,
         reason: str,
         dry_run: bool,
+        typed: str | None = None,
     ) -> Json:
         """Apply a fix, or say exactly what it would do; who changes objects must be an administrator."""
         if not dry_run:
@@ -90,6 +91,8 @@ class FixUseCases:
                     "dry_run": True,
                     "preview": preview_json(await self._gateway.fixing.preview(asked), say),
                 }
+            if typed is not None:
+                await self._agreed(asked, typed)
             fix = await self._gateway.fixing.apply(asked)
         except BadFix as problem:
             raise Invalid(problem.text, (), **problem.values) from None
@@ -100,6 +103,13 @@ class FixUseCases:
                 expected=problem.expected,
             ) from None
         return {"dry_run": False, "fix": fix_json(fix, say), "preview": preview_json(fix.preview, say)}
+
+    async def _agreed(self, asked: Asked, typed: str) -> None:
+        """Raise `Invalid` where mail would end for good and whoever asks has not typed how much."""
+        effect = (await self._gateway.fixing.preview(asked)).effect
+        ends = effect.returned + effect.deleted
+        if ends and typed.strip() != str(ends):
+            raise Invalid(tr("This ends {n} recipients for good: type {n} to go on."), n=ends)
 
     async def undo(self, number: str, caller: Caller, say: Translator) -> Json:
         """Undo a fix."""

@@ -15,7 +15,7 @@ from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
-from gatepost.storage.interface import DestinationState, Store
+from gatepost.storage.interface import Change, DestinationState, Store
 from gatepost.telemetry.metrics import Metrics
 
 
@@ -120,6 +120,18 @@ class Gateway(Protocol):
 
     async def put_token(self, name: str, data: Mapping[str, object] | None, who: str) -> None:
         """Keep a token (without its secret), or delete it (None)."""
+
+    async def stored(self, kind: str) -> Mapping[str, Mapping[str, object]]:
+        """Return what is kept under a kind of its own beside the objects (users), by name."""
+
+    async def put_stored(self, kind: str, name: str, data: Mapping[str, object] | None, who: str) -> None:
+        """Keep one, or delete it (None); recorded with who."""
+
+    def say(self, event: str, **fields: object) -> None:
+        """Write a line into the log."""
+
+    def write(self, change: Change) -> None:
+        """Write something down that belongs to the administration itself (sessions)."""
 
     def hash_password(self, password: str) -> str:
         """Return the argon2 hash of a login's password."""

@@ -18,6 +18,7 @@ from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.reports import ReportUseCases
 from gatepost.admin.shapes import Json, connectors_of, destination_name
+from gatepost.admin.users import UserUseCases
 from gatepost.config.settings import BadSettings
 from gatepost.smtp.address import BadAddress, domain_of
 from gatepost.storage.interface import DestinationState
@@ -34,6 +35,7 @@ class Service:
         self.tokens = TokenUseCases(gateway)
         self.fixes = FixUseCases(gateway)
         self.alerts = AlertUseCases(gateway)
+        self.users = UserUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
         self.reports = ReportUseCases(gateway, self.queue)
         self.events = EventUseCases(gateway, self.queue)

@@ -30,6 +30,7 @@ from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.queue.lane import Lane
 from gatepost.storage.interface import (
+    Change,
     DestinationState,
     ObjectsChange,
     Store,
@@ -256,16 +257,34 @@ class Control:
 
     async def tokens(self) -> Mapping[str, Mapping[str, object]]:
         """Return the API tokens by name."""
-        stored = await self.store.objects()
-        return dict(stored.kinds.get(TOKEN_KIND, {}))
+        return await self.stored(TOKEN_KIND)
 
     async def put_token(self, name: str, data: Mapping[str, object] | None, who: str) -> None:
         """Keep a token, or delete it."""
+        await self.put_stored(TOKEN_KIND, name, data, who)
+
+    async def stored(self, kind: str) -> Mapping[str, Mapping[str, object]]:
+        """Return what is kept under a kind of its own, by name."""
         stored = await self.store.objects()
-        what = f"{'add' if data is not None else 'remove'} token {name}"
-        put = StoredObject(TOKEN_KIND, name, data)
+        return dict(stored.kinds.get(kind, {}))
+
+    async def put_stored(self, kind: str, name: str, data: Mapping[str, object] | None, who: str) -> None:
+        """Keep one, or delete it."""
+        stored = await self.store.objects()
+        known = name in stored.kinds.get(kind, {})
+        verb = "remove" if data is None else "change" if known else "add"
+        what = f"{verb} {kind} {name}"
+        put = StoredObject(kind, name, data)
         await self.store.save_objects(ObjectsChange(stored.revision, self.now(), who, what, (put,)))
         await self._apply()
+
+    def say(self, event: str, **fields: object) -> None:
+        """Write a line into the log."""
+        self._world.say(event, **fields)
+
+    def write(self, change: Change) -> None:
+        """Write something down that belongs to the administration itself."""
+        self.store.write(change)
 
     def hash_password(self, password: str) -> str:
         """Return the argon2 hash of a login's password."""

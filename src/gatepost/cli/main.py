@@ -37,6 +37,7 @@ COMMANDS = {
     "channel": ("gatepost.cli.channel:channel", tr("Where notices of alerts go.")),
     "trace": ("gatepost.cli.trace:trace", tr("Messages of the past and present, and what became of them.")),
     "route": ("gatepost.cli.route:route", tr("Where an address goes, and why.")),
+    "user": ("gatepost.cli.user:user", tr("Who may sign in to the admin centre.")),
     "token": ("gatepost.cli.token:token", tr("Tokens for programs that use the API.")),
     "doctor": ("gatepost.cli.doctor:doctor", tr("Look for what would stop mail on this machine.")),
 }

@@ -10,13 +10,15 @@ from starlette.exceptions import HTTPException
 
 from gatepost import __version__
 from gatepost.admin.auth import Caller
-from gatepost.admin.errors import AdminError
+from gatepost.admin.errors import AdminError, Unauthorized, tr
 from gatepost.admin.service import Service
 from gatepost.i18n import accepted, translator
 from gatepost.storage.interface import StoreError
 from gatepost.telemetry.metrics import CONTENT_TYPE
 
 TRUSTED = "gatepost.trusted"
+COOKIE = "gatepost_session"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ADMINISTRATOR = Caller("administrator", "admin")
 PROBLEM = "application/problem+json"
 TYPES = "urn:gatepost:problem:"
@@ -33,7 +35,22 @@ async def caller_of(request: Request) -> Caller:
     """Return who asks: the administrator at the control socket, else the owner of the token."""
     if request.scope.get(TRUSTED) is True:
         return ADMINISTRATOR
+    authorization = request.headers.get("authorization", "")
+    cookie = request.cookies.get(COOKIE, "")
+    if cookie and not authorization:
+        return await _signed_in(request, cookie)
     return await service_of(request).tokens.caller(request.headers.get("authorization", ""))
+
+
+async def _signed_in(request: Request, cookie: str) -> Caller:
+    """Return who is signed in to the admin centre; what changes something needs the session's own word."""
+    users = service_of(request).users
+    session = await users.session(cookie)
+    if session is None:
+        raise Unauthorized(tr("This session is over: sign in again."))
+    if request.method not in SAFE:
+        users.check_csrf(session, request.headers.get("x-csrf-token", ""))
+    return session.caller
 
 
 async def reader(request: Request) -> Caller:
@@ -73,6 +90,7 @@ def make_app(service: Service) -> FastAPI:
         queue,
         reports,
         system,
+        users,
     )
 
     app = FastAPI(
@@ -95,10 +113,14 @@ def make_app(service: Service) -> FastAPI:
         events,
         fixes,
         alerts,
+        users,
         system,
         objects,
     ):  # objects last: they take every path that is left
         app.include_router(part.router, prefix="/api/v1")
+    from gatepost.admin.pages.site import add_pages  # noqa: PLC0415 - the pages use what is here
+
+    add_pages(app)
     app.add_exception_handler(AdminError, _admin_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http_error)
@@ -166,9 +188,17 @@ def _language(request: Request) -> Any:
 
 async def _admin_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AdminError)
+    if _wants_page(request):
+        from gatepost.admin.pages.site import error_page  # noqa: PLC0415 - the pages use what is here
+
+        return error_page(request, error)
     _ = _language(request)
     more = {"problems": [p._asdict() for p in error.problems]} if error.problems else {}
     return problem(request, error.status, error.kind, _(error.title), error.text(_), **more)
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:

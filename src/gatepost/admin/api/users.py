@@ -1,0 +1,80 @@
+"""Users of the admin centre, one-time links, sessions."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from gatepost.admin.api.app import Administrator, Use
+
+router = APIRouter(tags=["users"])
+Json = dict[str, Any]
+Role = Literal["viewer", "operator", "administrator"]
+DryRun = Annotated[bool, Query(description="Only say what would change.")]
+
+
+class NewUser(BaseModel):
+    """A user to make; without a password a one-time link lets them in."""
+
+    name: str = Field(max_length=64)
+    role: Role = "viewer"
+    password: str = Field("", max_length=1000)
+
+
+class UserChange(BaseModel):
+    """What is to change; their sessions end."""
+
+    role: Role | None = None
+    password: str = Field("", max_length=1000)
+
+
+@router.get("/users")
+async def listed(service: Use, _caller: Administrator) -> list[Json]:
+    """Return all users."""
+    return await service.users.listed()
+
+
+@router.post("/users")
+async def create(service: Use, caller: Administrator, wanted: NewUser, dry_run: DryRun = False) -> Json:
+    """Make a user."""
+    return await service.users.create(wanted.name, wanted.role, wanted.password, caller.name, dry_run=dry_run)
+
+
+@router.get("/users/sessions")
+async def sessions(service: Use, _caller: Administrator, user: str = "") -> list[Json]:
+    """Return who is signed in."""
+    return service.users.sessions_of(user)
+
+
+@router.delete("/users/sessions/{session}")
+async def revoke(service: Use, _caller: Administrator, session: str) -> Json:
+    """End a session."""
+    return service.users.revoke(session)
+
+
+@router.post("/users/setup")
+async def setup(service: Use, _caller: Administrator) -> Json:
+    """Return a one-time link that leads to making an administrator."""
+    return service.users.setup_link()
+
+
+@router.patch("/users/{name}")
+async def change(
+    service: Use, caller: Administrator, name: str, wanted: UserChange, dry_run: DryRun = False
+) -> Json:
+    """Give a user another role or password."""
+    return await service.users.change(
+        name, caller.name, role=wanted.role or "", password=wanted.password, dry_run=dry_run
+    )
+
+
+@router.delete("/users/{name}")
+async def delete(service: Use, caller: Administrator, name: str, dry_run: DryRun = False) -> Json:
+    """Delete a user."""
+    return await service.users.delete(name, caller.name, dry_run=dry_run)
+
+
+@router.post("/users/{name}/link")
+async def link(service: Use, _caller: Administrator, name: str) -> Json:
+    """Return a one-time link that signs a user in."""
+    return await service.users.link(name)

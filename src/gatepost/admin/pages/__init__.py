@@ -1,0 +1,1 @@
+"""The admin centre: pages made on the server, live by events, readable without scripts."""

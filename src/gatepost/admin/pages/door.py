@@ -1,0 +1,50 @@
+"""Who stands at the door of a page: the session of the cookie, and the word that every form carries.
+
+Rule: a request that changes something needs the session's own word (a form field or a header) and, where the browser
+says where it comes from, our own origin.
+"""
+
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, Request
+
+from gatepost.admin.api.app import ADMINISTRATOR, COOKIE, SAFE, TRUSTED, service_of
+from gatepost.admin.errors import Forbidden, tr
+from gatepost.admin.pages.render import Visitor
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in: the page leads to the sign-in, and back."""
+
+    def __init__(self, back: str) -> None:
+        super().__init__(back)
+        self.where = f"/sign-in?next={quote(back, safe='/')}" if back not in ("", "/") else "/sign-in"
+
+
+async def visitor(request: Request) -> Visitor:
+    """Return who looks; raise `SignInFirst` where nobody is signed in."""
+    if request.scope.get(TRUSTED) is True:
+        return Visitor(ADMINISTRATOR, None)
+    users = service_of(request).users
+    session = await users.session(request.cookies.get(COOKIE, ""))
+    if session is None:
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        raise SignInFirst(back if request.method in SAFE else "/")
+    if request.method not in SAFE:
+        _same_origin(request)
+        given = request.headers.get("x-csrf-token", "")
+        if not given and "form" in request.headers.get("content-type", ""):
+            form = await request.form()
+            given = str(form.get("csrf", ""))
+        users.check_csrf(session, given)
+    return Visitor(session.caller, session)
+
+
+def _same_origin(request: Request) -> None:
+    origin = request.headers.get("origin", "")
+    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Forbidden(tr("This request comes from another site."))
+
+
+Looking = Annotated[Visitor, Depends(visitor)]

@@ -1,0 +1,118 @@
+"""Insights: what is broken, why we think so, and what one click would do."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from gatepost.admin.api.app import Use
+from gatepost.admin.insights import InsightFilter
+from gatepost.admin.pages.door import Looking
+from gatepost.admin.pages.render import language_of, page, say_of
+from gatepost.fix.actions import ACTIONS
+
+router = APIRouter(include_in_schema=False)
+STATES = ("open", "all", "new", "ongoing", "escalating", "regressed", "resolved")
+SEVERITIES = ("", "critical", "high", "medium", "low")
+Text = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/insights")
+async def listed(
+    request: Request,
+    service: Use,
+    visitor: Looking,
+    state: Text = "open",
+    severity: Text = "",
+    connector: Text = "",
+    code: Text = "",
+) -> HTMLResponse:
+    """Show the list."""
+    which = InsightFilter(
+        state=state, severity=severity, connector=connector, code=code, explained=state == "all"
+    )
+    rows = await service.insights.listed(which, language_of(request))
+    return page(
+        request, "insights.html", visitor, rows=rows, which=which, states=STATES, severities=SEVERITIES,
+        connectors=[c.name for c in service.gateway.objects.connectors],
+    )  # fmt: skip
+
+
+@router.get("/insights/{insight}")
+async def show(request: Request, service: Use, visitor: Looking, insight: str) -> HTMLResponse:
+    """Show one with its evidence."""
+    lang = language_of(request)
+    data = await service.insights.show(insight, lang)
+    history = await service.insights.history(insight)
+    plan = await service.fixes.plan(insight, say_of(request))
+    applied = [f for f in await service.fixes.listed(50, say_of(request)) if f["insight"] == data["id"]]
+    return page(
+        request, "insight.html", visitor, data=data, history=history, plan=plan, applied=applied, insight=insight,
+        fixed="",
+    )  # fmt: skip
+
+
+@router.post("/insights/{insight}/{verb}")
+async def look_after(request: Request, service: Use, visitor: Looking, insight: str, verb: str) -> Response:
+    """Acknowledge, take that back, write a note, or archive."""
+    visitor.caller.need("operate")
+    who, use = visitor.caller.name, service.insights
+    if verb == "acknowledge":
+        use.acknowledge(insight, who)
+    elif verb == "unacknowledge":
+        use.acknowledge(insight, who, taken_back=True)
+    elif verb == "resolve":
+        use.resolve(insight, who)
+    elif verb == "note":
+        use.note(insight, str((await request.form()).get("note", "")))
+    return RedirectResponse(f"/insights/{insight}", 303)
+
+
+# -------------------------------------------------------------------- fixes
+
+
+def _given(form: Any) -> dict[str, object]:
+    """Return the parameters of a fix that a form carries, those that are empty left out."""
+    return {key[2:]: str(value) for key, value in form.items() if key.startswith("p.") and str(value) != ""}
+
+
+@router.post("/fixes/{target}/{action}/preview")
+async def preview(request: Request, service: Use, visitor: Looking, target: str, action: str) -> HTMLResponse:
+    """Show exactly what a fix would do."""
+    given = _given(await request.form())
+    done: Any = await service.fixes.apply(
+        target, action, given, visitor.caller, say_of(request), via="page", reason="", dry_run=True
+    )
+    needed = sorted({*ACTIONS[action].needs, *ACTIONS[action].takes}) if action in ACTIONS else []
+    return page(
+        request, "fix_preview.html", visitor, preview=done["preview"], target=target, action=action, needed=needed,
+        body=json.dumps({"parameters": done["preview"]["parameters"], "reason": ""}, ensure_ascii=False),
+    )  # fmt: skip
+
+
+@router.post("/fixes/{target}/{action}/apply")
+async def apply(request: Request, service: Use, visitor: Looking, target: str, action: str) -> Response:
+    """Apply a fix; where mail is destroyed the word must have been typed."""
+    form = await request.form()
+    done: Any = await service.fixes.apply(
+        target, action, _given(form), visitor.caller, say_of(request), via="page",
+        reason=str(form.get("reason", "")), dry_run=False, typed=str(form.get("typed", "")),
+    )  # fmt: skip
+    where = f"/changes/{done['fix']['id']}"
+    if "hx-request" in request.headers:
+        return Response(status_code=204, headers={"HX-Redirect": where})
+    return RedirectResponse(where, 303)
+
+
+@router.get("/changes/{change}")
+async def change(request: Request, service: Use, visitor: Looking, change: str) -> HTMLResponse:
+    """Show what a fix did, whether it works, and how to undo it."""
+    return page(request, "change.html", visitor, fix=await service.fixes.show(change, say_of(request)))
+
+
+@router.post("/changes/{change}/undo")
+async def undo(request: Request, service: Use, visitor: Looking, change: str) -> Response:
+    """Undo a fix."""
+    await service.fixes.undo(change, visitor.caller, say_of(request))
+    return RedirectResponse(f"/changes/{change}", 303)

@@ -1,0 +1,170 @@
+"""Queues by destination with their ages, queued messages, the trace, one message."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+
+from gatepost.admin.api.app import Use
+from gatepost.admin.messages import MessageQuery, past
+from gatepost.admin.pages.door import Looking
+from gatepost.admin.pages.render import page
+from gatepost.admin.queue import DestinationFilter
+from gatepost.storage.interface import TraceFilter
+
+router = APIRouter(include_in_schema=False)
+Text = Annotated[str, Query(max_length=1000)]
+PAGE = 50
+# ages in minutes at which a column of the heat map begins
+AGES = (0, 5, 15, 60, 240, 720, 1440)
+
+
+@router.get("/queues")
+async def queues(
+    request: Request, service: Use, visitor: Looking, connector: Text = "", state: Text = ""
+) -> HTMLResponse:
+    """Show what waits, destination by destination, and for how long."""
+    rows = await service.queue.rows(DestinationFilter(connector, "", state))
+    summaries = {
+        str(s.state.id): s for s in await service.gateway.store.destinations(service.gateway.expiry_of)
+    }
+    now = service.gateway.now()
+    heat = {row["id"]: ages(summaries[str(row["id"])].ages, now) for row in rows if row["id"] in summaries}
+    return page(
+        request, "queues.html", visitor, rows=rows, heat=heat, columns=AGES, connector=connector, state=state,
+        connectors=[c.name for c in service.gateway.objects.connectors],
+    )  # fmt: skip
+
+
+def ages(buckets: Any, now: int) -> list[int]:
+    """Return how many messages are of each age; `buckets` are (accepted since, messages)."""
+    found = [0] * len(AGES)
+    for since, number in buckets:
+        minutes = (now - since) / 60_000
+        column = max(i for i, start in enumerate(AGES) if minutes >= start or i == 0)
+        found[column] += number
+    return found
+
+
+@router.post("/queues/{verb}")
+async def steer(request: Request, service: Use, visitor: Looking, verb: str) -> Response:
+    """Retry, suspend or resume one destination."""
+    visitor.caller.need("operate")
+    form = await request.form()
+    which = DestinationFilter("", str(form.get("destination", "")), "")
+    who = visitor.caller.name
+    if verb == "retry":
+        await service.queue.retry(which, dry_run=False)
+    elif verb == "suspend":
+        reason, until = str(form.get("reason", "")), str(form.get("until", ""))
+        await service.queue.suspend(which, who, reason, until, everything=False, dry_run=False)
+    elif verb == "resume":
+        await service.queue.resume(which, who, dry_run=False)
+    return RedirectResponse("/queues", 303)
+
+
+@router.get("/messages")
+async def messages(
+    request: Request,
+    service: Use,
+    visitor: Looking,
+    connector: Text = "",
+    destination: Text = "",
+    sender: Text = "",
+    recipient: Text = "",
+    code: Text = "",
+    state: Text = "",
+    older_than: Text = "",
+    after: Text = "",
+) -> HTMLResponse:
+    """Show queued messages that a filter means."""
+    asked = {
+        "connector": connector, "destination": destination, "sender": sender, "recipient": recipient, "code": code,
+        "state": state, "older_than": older_than,
+    }  # fmt: skip
+    sent = {**asked, "sender": {"": None, "<>": ""}.get(sender, sender)}
+    found = await service.messages.listed(MessageQuery(**sent), PAGE, after)  # type: ignore[arg-type]
+    return page(request, "messages.html", visitor, found=found, asked=asked)
+
+
+@router.post("/messages/cancel")
+async def cancel(request: Request, service: Use, visitor: Looking) -> Response:
+    """End the messages that are ticked."""
+    visitor.caller.need("operate")
+    form = await request.form()
+    chosen = tuple(str(value) for value in form.getlist("id"))
+    if chosen:
+        await service.messages.cancel(
+            MessageQuery(ids=chosen), visitor.caller.name, ndr=form.get("how") == "return", everything=False,
+            dry_run=False,
+        )  # fmt: skip
+    return RedirectResponse("/messages", 303)
+
+
+@router.get("/messages/{message}")
+async def message(request: Request, service: Use, visitor: Looking, message: str) -> HTMLResponse:
+    """Show one message with everything that happened to it."""
+    data: Any = await service.messages.show(message)
+    routes = [service.route_explain(str(r["address"])) for r in data["recipients"][:20]]
+    return page(request, "message.html", visitor, data=data, routes=routes, timeline=timeline(data))
+
+
+def timeline(data: Any) -> list[dict[str, Any]]:
+    """Return what happened to a message, in order: acceptance, attempts, events."""
+    found: list[dict[str, Any]] = [
+        {"at": data["accepted_at"], "kind": "accepted", "good": True, "data": data["client"], "error": None}
+    ]
+    found += [
+        {
+            "at": attempt["at"],
+            "kind": attempt["outcome"],
+            "good": attempt["outcome"] == "delivered",
+            "data": attempt,
+            "error": attempt["error"],
+        }
+        for attempt in data["attempts"]
+    ]
+    found += [
+        {"at": event["at"], "kind": event["kind"], "good": True, "data": event["data"], "error": None}
+        for event in data["events"]
+    ]
+    return sorted(found, key=lambda entry: str(entry["at"]))
+
+
+@router.get("/messages/{message}/content")
+async def content(service: Use, visitor: Looking, message: str) -> StreamingResponse:
+    """Return the content of a message that waits; every look is written down."""
+    visitor.caller.need("operate")
+    pieces = await service.messages.content(message)
+    service.gateway.say("message.read", message_id=message, by=visitor.caller.name)
+    headers = {"Content-Disposition": f'attachment; filename="{message}.eml"'}
+    return StreamingResponse(pieces, media_type="message/rfc822", headers=headers)
+
+
+@router.get("/trace")
+async def trace(
+    request: Request,
+    service: Use,
+    visitor: Looking,
+    q: Text = "",
+    sender: Text = "",
+    recipient: Text = "",
+    state: Text = "",
+    since: Text = "",
+    before: int = 0,
+) -> Response:
+    """Find messages of the past and present: an id leads to the message, anything with @ is an address."""
+    q = q.strip()
+    if len(q) == 13 and "@" not in q and "." not in q:
+        return RedirectResponse(f"/messages/{q}", 303)
+    now = service.gateway.now()
+    which = TraceFilter(
+        since=past(since, now) if since else 0,
+        sender=None if not sender else "" if sender == "<>" else sender,
+        recipient=recipient or (q if "@" in q else f"@{q}" if q else ""),
+        state=state,
+        before=before,
+    )
+    found = await service.messages.trace(which, PAGE)
+    asked = {"q": q, "sender": sender, "recipient": recipient, "state": state, "since": since}
+    return page(request, "trace.html", visitor, found=found, asked=asked)

@@ -1,0 +1,170 @@
+"""Templates to pages: what every page knows (who, language, theme, navigation) and how values are shown.
+
+Rule 1: everything is escaped by the template engine; nothing here marks remote text as safe.
+Rule 2: no inline script or style, no eval: the content security policy says so to the browser.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gatepost import __version__
+from gatepost.admin.auth import SCOPES, Caller
+from gatepost.admin.users import Session
+from gatepost.i18n import LANGUAGES, accepted, tr, translator
+from gatepost.model.failure import clean
+
+HERE = Path(__file__).parent
+LANGUAGE_COOKIE = "gatepost_language"
+THEME_COOKIE = "gatepost_theme"
+THEMES = ("auto", "light", "dark")
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+# address, title, icon, the scope that it needs; groups stand between None
+NAVIGATION: tuple[tuple[str, str, str, str], ...] = (
+    ("/", tr("Overview"), "home", "read"),
+    ("/insights", tr("Insights"), "bulb", "read"),
+    ("/queues", tr("Queues"), "stack-2", "read"),
+    ("/messages", tr("Queued messages"), "mail", "read"),
+    ("/trace", tr("Message trace"), "search", "read"),
+    ("/map", tr("Mail flow map"), "route", "read"),
+    ("/connectors", tr("Connectors"), "plug", "read"),
+    ("/sources", tr("Sources"), "inbox", "read"),
+    ("/domains", tr("Accepted domains"), "world", "read"),
+    ("/diagnostics", tr("Diagnostics"), "stethoscope", "read"),
+    ("/alerts", tr("Alerts"), "bell", "read"),
+    ("/reports", tr("Reports"), "chart-bar", "read"),
+    ("/audit", tr("Audit log"), "history", "read"),
+    ("/knowledge", tr("Knowledge base"), "book", "read"),
+    ("/settings", tr("Settings"), "settings", "read"),
+)
+
+
+# what the gateway calls states, outcomes and the like: words that templates translate when they show them
+WORDS = (
+    tr("ready"), tr("active"), tr("retry"), tr("suspended"), tr("queued"), tr("delivered"), tr("returned"),
+    tr("cancelled"), tr("failed"), tr("deferred"), tr("accepted"), tr("mixed"), tr("new"), tr("ongoing"),
+    tr("escalating"), tr("resolved"), tr("regressed"), tr("open"), tr("all"), tr("low"), tr("medium"), tr("high"),
+    tr("critical"), tr("firing"), tr("acknowledged"), tr("pending"), tr("applied"), tr("verified"), tr("failing"),
+    tr("undone"), tr("pass"), tr("warning"), tr("fail"), tr("unknown"), tr("skipped"), tr("delayed"), tr("moved"),
+    tr("expired"), tr("relayed"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at a page: over the control socket there is no session."""
+
+    caller: Caller
+    session: Session | None
+
+    def may(self, scope: str) -> bool:
+        """Tell whether they may do something of a scope."""
+        return SCOPES.index(self.caller.scope) >= SCOPES.index(scope)
+
+
+@cache
+def environment(lang: str) -> Environment:
+    """Return the template engine of a language."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals |= {"_": translator(lang), "lang": lang, "version": __version__, "asset": asset}
+    made.filters |= {"size": size, "clean": clean, "query": query, "short": short, "shown": shown}
+    return made
+
+
+@cache
+def asset(name: str) -> str:
+    """Return the address of a static file, with what changes when the file does."""
+    from gatepost.admin.pages.static_files import fingerprint  # noqa: PLC0415 - they need each other
+
+    return f"/static/{name}?v={fingerprint(name)}"
+
+
+def language_of(request: Request) -> str:
+    """Return the language of a visitor: what they chose, else what their browser prefers."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else accepted(request.headers.get("accept-language", ""))
+
+
+def theme_of(request: Request) -> str:
+    """Return the theme that a visitor chose."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"
+
+
+def page(
+    request: Request, template: str, visitor: Visitor | None, *, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """Return a page, or only its part where a script asks for it (`HX-Request`)."""
+    lang = language_of(request)
+    known: Mapping[str, Any] = {
+        "request": request,
+        "path": request.url.path,
+        "visitor": visitor,
+        "csrf": visitor.session.csrf if visitor is not None and visitor.session is not None else "",
+        "theme": theme_of(request),
+        "navigation": NAVIGATION,
+        "partial": "hx-request" in request.headers and "hx-boosted" not in request.headers,
+        "hostname": request.app.state.service.gateway.settings.hostname,
+    }
+    body = environment(lang).get_template(template).render({**known, **values})
+    return HTMLResponse(body, status, headers=HEADERS)
+
+
+def say_of(request: Request) -> Any:
+    """Return the translator of a visitor."""
+    return translator(language_of(request))
+
+
+def size(octets: object) -> str:
+    """Return a number of octets for people."""
+    number = float(str(octets or 0))
+    for unit in ("B", "KB", "MB", "GB"):
+        if number < 1024 or unit == "GB":
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return ""
+
+
+def query(values: Mapping[str, object]) -> str:
+    """Return a query string without what is empty."""
+    return urlencode({key: str(value) for key, value in values.items() if value not in ("", None, False)})
+
+
+def short(text: object, length: int = 80) -> str:
+    """Return remote text made harmless, cut to a length."""
+    return clean(str(text or ""), length)
+
+
+def shown(value: object) -> str:
+    """Return a value of an object as text."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
+    if isinstance(value, list | tuple):
+        return clean(", ".join(str(entry) for entry in value), 2000) or "-"
+    return clean(str(value), 2000)

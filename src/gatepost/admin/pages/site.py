@@ -1,0 +1,36 @@
+"""The admin centre as part of the application: its routes, and errors as pages."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from gatepost.admin.errors import AdminError
+from gatepost.admin.pages import home, insights, queues, sign_in, static_files
+from gatepost.admin.pages.door import SignInFirst
+from gatepost.admin.pages.render import page, say_of
+
+PARTS = (static_files, sign_in, home, insights, queues)
+
+
+def add_pages(app: FastAPI) -> None:
+    """Add every page."""
+    for part in PARTS:
+        app.include_router(part.router)
+    app.add_exception_handler(SignInFirst, _to_sign_in)
+
+
+async def _to_sign_in(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInFirst)
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": error.where})
+    return RedirectResponse(error.where, 303)
+
+
+def error_page(request: Request, error: AdminError) -> Response | JSONResponse:
+    """Return an error for people; only its sentence where a part of a page was asked for."""
+    say = say_of(request)
+    sentence, title = error.text(say), say(error.title)
+    template = "error_part.html" if "hx-request" in request.headers else "error.html"
+    problems = [str(problem) for problem in error.problems]
+    return page(
+        request, template, None, status=error.status, error_title=title, sentence=sentence, problems=problems
+    )

@@ -1,0 +1,251 @@
+"""The admin centre over real HTTP: who gets in, what a form must carry, what is shown (R15, R17, R19, B4, B10)."""
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from tests.support.gateway import GatewayProcess
+from tests.support.peers import free_port, wait_until
+from tests.support.smtp_server import FaultServer
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+OBJECTS = """
+[[accepted_domain]]
+name = "contoso.example"
+type = "internal-relay"
+recipients = ["ann@contoso.example"]
+
+[[connector]]
+name = "to-office"
+domains = ["contoso.example"]
+smart_hosts = ["127.0.0.1:{closed}"]
+
+[[connector]]
+name = "to-partner"
+to = "partner"
+domains = ["partner.example"]
+smart_hosts = ["127.0.0.1:{evil}"]
+"""
+PAGES = ("/", "/insights", "/queues", "/messages", "/trace")
+
+
+class Browser:
+    """Keeps cookies and the session's word; follows no redirect by itself."""
+
+    def __init__(self, port: int, language: str = "en") -> None:
+        self.port = port
+        self.cookies: dict[str, str] = {}
+        self.language = language
+        self.csrf = ""
+
+    def ask(
+        self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        sent = {
+            "Accept": "text/html",
+            "Accept-Language": self.language,
+            "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()),
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        body = None
+        if form is not None:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            body = urlencode({"csrf": self.csrf, **form})
+        connection.request(method, path, body, sent)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        for value in answer.headers.get_all("set-cookie") or []:
+            name, _, rest = value.partition("=")
+            self.cookies[name] = rest.partition(";")[0]
+        found = re.search(r'<meta name="csrf" content="([^"]+)"', text)
+        if found:
+            self.csrf = found[1]
+        return answer.status, text, {k.lower(): v for k, v in answer.headers.items()}
+
+    def get(self, path: str) -> str:
+        status, text, _ = self.ask("GET", path)
+        assert status == 200, (path, status, text[:300])
+        return text
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    with (
+        FaultServer(rcpt=f"450 4.2.0 {EVIL}") as evil,
+        GatewayProcess(tmp_path_factory.mktemp("centre"), delivery='retry = ["1h"]') as process,
+    ):
+        process.apply(OBJECTS.format(closed=free_port(), evil=evil.port))
+        process.send("ann@contoso.example", "bob@contoso.example", subject=EVIL)
+        process.send("ann@contoso.example", '"<script>"@partner.example')
+        process.error("to-office")
+        process.error("to-partner")
+        yield process
+
+
+def signed_in(gateway: GatewayProcess, role: str = "administrator", name: str = "") -> Browser:
+    name = name or f"{role}-{free_port()}"
+    made = gateway.json("user", "create", name, "--role", role)
+    browser = Browser(gateway.admin_port)
+    token = made["link"].partition("once=")[2]
+    status, _, headers = browser.ask("POST", "/sign-in", {"once": token})
+    assert (status, headers["location"]) == (303, "/")
+    browser.get("/")
+    return browser
+
+
+def test_nobody_sees_a_page_without_signing_in(gateway: GatewayProcess) -> None:
+    """Rule 28: default deny."""
+    browser = Browser(gateway.admin_port)
+    for path in (*PAGES, "/changes/x", "/messages/x"):
+        status, _, headers = browser.ask("GET", path)
+        assert status == 303, path
+        assert headers["location"].startswith("/sign-in")
+    assert browser.ask("GET", "/api/v1/queue")[0] == 401
+
+
+def test_every_page_is_shown_in_both_languages_and_says_what_is_stuck(gateway: GatewayProcess) -> None:
+    """R19, B10."""
+    browser = signed_in(gateway)
+    for path in PAGES:
+        assert "Gatepost" in browser.get(path)
+    assert "4.4.316" in browser.get("/queues")
+    browser.ask("GET", "/language/zh-CN")
+    assert "见解" in browser.get("/insights")
+    assert "队列" in browser.get("/queues")
+
+
+def test_nothing_that_came_from_outside_is_markup_on_any_page(gateway: GatewayProcess) -> None:
+    """Rule 22: replies, addresses and subjects stay text."""
+    browser = signed_in(gateway)
+    rows = gateway.json("insight", "list")
+    numbers = [row["id"] for row in gateway.json("message", "list")["messages"]]
+    paths = [*PAGES, *(f"/insights/{row['number']}" for row in rows), *(f"/messages/{n}" for n in numbers)]
+    assert len(rows) >= 2
+    shown = ""
+    for path in paths:
+        text = browser.get(path)
+        shown += text
+        assert "<script>alert" not in text, path
+        assert "<img src=x" not in text, path
+    assert "&lt;script&gt;" in shown
+
+
+def test_a_page_forbids_inline_scripts_frames_and_other_origins(gateway: GatewayProcess) -> None:
+    _, text, headers = signed_in(gateway).ask("GET", "/")
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert re.search(r"<script>|<style|\son\w+=|\sstyle=|javascript:", text) is None
+
+
+def test_a_change_needs_the_word_of_the_session_and_our_own_origin(gateway: GatewayProcess) -> None:
+    """Rule 23."""
+    browser = signed_in(gateway)
+    number = gateway.json("insight", "list")[0]["number"]
+    word, browser.csrf = browser.csrf, "wrong"
+    assert browser.ask("POST", f"/insights/{number}/acknowledge", {})[0] == 403
+    browser.csrf = word
+    evil = browser.ask("POST", f"/insights/{number}/acknowledge", {}, Origin="https://evil.example")
+    assert evil[0] == 403
+    assert not gateway.json("insight", "show", number)["acknowledged_by"]
+    assert browser.ask("POST", f"/insights/{number}/acknowledge", {})[0] == 303
+    assert gateway.json("insight", "show", number)["acknowledged_by"]
+    token = {"Content-Type": "application/json", "X_CSRF_Token": "wrong"}
+    assert browser.ask("POST", "/api/v1/queue/retry", None, **token)[0] == 403
+
+
+def test_a_viewer_looks_and_changes_nothing(gateway: GatewayProcess) -> None:
+    """Roles: viewer, operator, administrator."""
+    viewer = signed_in(gateway, "viewer")
+    number = gateway.json("insight", "list")[0]["number"]
+    for path in PAGES:
+        viewer.get(path)
+    assert viewer.ask("POST", f"/insights/{number}/acknowledge", {})[0] == 403
+    assert viewer.ask("POST", "/queues/retry", {"destination": "x"})[0] == 403
+    assert viewer.ask("POST", f"/fixes/{number}/disable_connector/apply", {})[0] == 403
+    message = gateway.json("message", "list")["messages"][0]["id"]
+    assert viewer.ask("GET", f"/messages/{message}/content")[0] == 403
+    operator = signed_in(gateway, "operator")
+    assert operator.ask("POST", f"/fixes/{number}/disable_connector/apply", {})[0] == 403
+    assert operator.ask("GET", f"/messages/{message}/content")[0] == 200
+    assert [e for e in gateway.log() if e["event"] == "message.read"]
+
+
+def test_a_link_works_once_and_a_session_can_be_revoked(gateway: GatewayProcess) -> None:
+    made = gateway.json("user", "create", "once")
+    token = made["link"].partition("once=")[2]
+    first, second = Browser(gateway.admin_port), Browser(gateway.admin_port)
+    assert first.ask("POST", "/sign-in", {"once": token})[0] == 303
+    assert second.ask("POST", "/sign-in", {"once": token})[0] == 401
+    (session,) = [s for s in gateway.json("user", "sessions") if s["user"] == "once"]
+    gateway.json("user", "sign-out", session["id"])
+    assert first.ask("GET", "/")[0] == 303
+
+
+def test_whoever_guesses_a_password_waits(gateway: GatewayProcess) -> None:
+    """Rule 18, 28: throttled, and an unknown name answers alike."""
+    gateway.run("user", "create", "guessed", "--password-file", "-", text="correct horse\n")
+    browser = Browser(gateway.admin_port)
+    answers = [browser.ask("POST", "/sign-in", {"name": "nobody", "password": "x"})[0] for _ in range(6)]
+    assert answers[0] == 401
+    assert 403 in answers
+    status, text, _ = browser.ask("POST", "/sign-in", {"name": "guessed", "password": "correct horse"})
+    assert status == 403
+    assert "wait" in text
+
+
+def test_a_sign_in_leads_only_to_this_site(gateway: GatewayProcess) -> None:
+    for evil in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
+        made = gateway.json("user", "link", "once")
+        token = made["url"].partition("once=")[2]
+        browser = Browser(gateway.admin_port)
+        _, _, headers = browser.ask("POST", "/sign-in", {"once": token, "next": evil})
+        assert headers["location"] == "/"
+        assert browser.ask("GET", f"/language/en?{urlencode({'next': evil})}")[2]["location"] == "/"
+
+
+def test_a_fix_is_previewed_applied_verified_and_undone_by_clicks(tmp_path: Path) -> None:
+    """R14, R17, B4."""
+    with GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(OBJECTS.format(closed=free_port(), evil=free_port()))
+        gateway.send("ann@contoso.example", "bob@contoso.example")
+        gateway.error("to-office")
+        browser = signed_in(gateway)
+        (row,) = wait_until(lambda: gateway.json("insight", "list"), what="the insight")
+        where = f"/fixes/{row['number']}/fix_now"
+        status, text, _ = browser.ask("POST", f"{where}/preview", {}, HX_Request="true")
+        assert status == 200
+        assert "authoritative" in text
+        assert "bob@contoso.example" in text
+        assert browser.ask("POST", f"{where}/apply", {"reason": "moved"})[0] == 422
+        status, _, headers = browser.ask("POST", f"{where}/apply", {"reason": "moved", "typed": "1"})
+        assert status == 303
+        change = headers["location"]
+        wait_until(lambda: 'data-state="verified"' in browser.get(change), what="the verdict")
+        assert browser.ask("POST", f"{change}/undo", {})[0] == 303
+        assert 'data-state="undone"' in browser.get(change)
+        (connector,) = [c for c in gateway.json("connector", "list") if c["name"] == "to-office"]
+        assert connector["enabled"]
+
+
+def test_the_first_start_leads_from_a_link_to_an_administrator(tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path) as gateway:
+        browser = Browser(gateway.admin_port)
+        assert "gatepost user setup" in browser.get("/sign-in")
+        url = json.loads(gateway.run("user", "setup", "--json").stdout)["url"]
+        _, _, headers = browser.ask("POST", "/sign-in", {"once": url.partition("once=")[2]})
+        assert headers["location"] == "/setup"
+        text = browser.get("/setup")
+        browser.csrf = re.search(r'name="csrf" value="([^"]+)"', text)[1]  # type: ignore[index]
+        wrong = {"name": "admin", "password": "correct horse", "again": "other horse"}
+        assert browser.ask("POST", "/setup", wrong)[0] == 422
+        right = {"name": "admin", "password": "correct horse", "again": "correct horse"}
+        assert browser.ask("POST", "/setup", right)[0] == 303
+        assert "Overview" in browser.get("/")
+        assert gateway.json("user", "list")[0]["role"] == "administrator"
