@@ -30,6 +30,7 @@ to = "partner"
 domains = ["partner.example"]
 smart_hosts = ["127.0.0.1:{evil}"]
 """
+pytestmark = pytest.mark.xdist_group("admin centre")
 PAGES = ("/", "/insights", "/queues", "/messages", "/trace")
 
 
@@ -201,8 +202,9 @@ def test_whoever_guesses_a_password_waits(gateway: GatewayProcess) -> None:
 
 
 def test_a_sign_in_leads_only_to_this_site(gateway: GatewayProcess) -> None:
+    gateway.json("user", "create", "back")
     for evil in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
-        made = gateway.json("user", "link", "once")
+        made = gateway.json("user", "link", "back")
         token = made["url"].partition("once=")[2]
         browser = Browser(gateway.admin_port)
         _, _, headers = browser.ask("POST", "/sign-in", {"once": token, "next": evil})
