@@ -375,6 +375,9 @@ class FakeGateway:
         self.objects = replace(objects, revision=objects.revision + 1)
         return self.objects.revision
 
+    async def stored(self, kind):
+        return {}
+
     async def tokens(self):
         return self.kept_tokens
 

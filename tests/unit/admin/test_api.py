@@ -136,7 +136,7 @@ def test_a_mistake_of_the_gateway_shows_no_details():
         ("GET", "/api/v1/messages/%2e%2e", None),
         ("GET", "/api/v1/trace?since=soon", None),
         ("GET", "/api/v1/trace?before=x", None),
-        ("GET", "/api/v1/users", None),
+        ("GET", "/api/v1/people", None),
         ("POST", "/api/v1/queue/suspend", {"connector": "a", "until": "soon"}),
         ("POST", "/api/v1/queue/suspend", {"connector": 7}),
         ("POST", "/api/v1/messages/cancel", {"ids": ["x"]}),
