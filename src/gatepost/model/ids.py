@@ -5,6 +5,7 @@ of any database, sorts by creation, and carries its own time of birth.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DECODE = {c: i for i, c in enumerate(ALPHABET)} | {c.lower(): i for i, c in enumerate(ALPHABET)}
@@ -15,11 +16,15 @@ _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 
 def to_text(number: int) -> str:
     """Return the 13-character form of an id."""
+    return _head(number >> 20) + _PAIRS[(number >> 10) & 1023] + _PAIRS[number & 1023]
+
+
+@lru_cache(maxsize=256)
+def _head(number: int) -> str:
+    """Return the first nine characters: the time, which the ids of a moment have in common."""
     pairs = _PAIRS
     return (
-        ALPHABET[(number >> 60) & 31]
-        + pairs[(number >> 50) & 1023]
-        + pairs[(number >> 40) & 1023]
+        ALPHABET[(number >> 40) & 31]
         + pairs[(number >> 30) & 1023]
         + pairs[(number >> 20) & 1023]
         + pairs[(number >> 10) & 1023]

@@ -1,6 +1,7 @@
 """Where a recipient's mail goes, and why."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
 
@@ -19,8 +20,13 @@ class DestinationKey:
     @property
     def id(self) -> int:
         """Return a number that every process computes alike, so that none has to hand it out."""
-        text = f"{self.kind}\0{self.connector}\0{self.next_hop}".encode()
-        return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
+        return _number(self.kind, self.connector, self.next_hop)
+
+
+@lru_cache(maxsize=10_000)
+def _number(kind: str, connector: str, next_hop: str) -> int:
+    text = f"{kind}\0{connector}\0{next_hop}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a server session reports, one value at a time, and how its answers are written."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from gatepost.smtp.address import Path
@@ -133,7 +134,12 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
 def answer(code: int, enhanced: str, text: str) -> bytes:
     """Return a reply; each line of `text` becomes a line of it (RFC 5321 section 4.2, RFC 2034)."""
     prefix = f"{enhanced} " if enhanced else ""
+    if "\n" not in text:
+        return f"{code} {prefix}{text}\r\n".encode("utf-8", "replace")
     lines = text.split("\n")
     out = [f"{code}-{prefix}{line}" for line in lines[:-1]]
     out.append(f"{code} {prefix}{lines[-1]}\r\n")
     return "\r\n".join(out).encode("utf-8", "replace")
+
+
+usual_answer = lru_cache(maxsize=256)(answer)  # for texts that come again and again

@@ -35,6 +35,7 @@ from gatepost.smtp.events import (
     Reset,
     StartTls,
     answer,
+    usual_answer,
 )
 from gatepost.smtp.params import NO_MAIL, NO_RCPT, BadParameter, parse_mail, parse_rcpt
 
@@ -82,6 +83,7 @@ MOVES: dict[State, dict[str, State]] = {
     State.CLOSED: {},
 }
 KNOWN = frozenset(verb for moves in MOVES.values() for verb in moves if verb.isupper())
+_VERBS = {verb.encode(): verb for verb in KNOWN}  # as nearly all clients write them
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +181,20 @@ class ServerSession:
             return self._begin_chunks(good=good, refusal=(code, enhanced, text))
         if verb == "end of data":
             self._reset()
-        elif good:
-            if verb == "DATA" and self._buffer:
-                # content that did not wait for the 354 could be another's commands (RFC 2920 section 3.1)
-                self.close()
-                return _EARLY
+            return answer(code, enhanced, text)
+        if good:
+            if verb == "DATA":
+                if self._buffer:
+                    # content that did not wait for the 354 could be another's commands (RFC 2920 section 3.1)
+                    self.close()
+                    return _EARLY
+                self._begin_data()
+            elif verb == "STARTTLS":
+                self._buffer = b""
             self.state = MOVES[self.state][verb]
-            self._moved(verb)
         elif verb == "AUTH":
             self.state = State.READY
-        return answer(code, enhanced, text)
+        return usual_answer(code, enhanced, text)
 
     def tls_started(self) -> None:
         """Begin again inside TLS: nothing of the clear text is believed (RFC 3207 section 4.2)."""
@@ -199,13 +205,10 @@ class ServerSession:
         self.login = ""
         self.extended = False
 
-    def _moved(self, verb: str) -> None:
-        if verb == "DATA":
-            self._scanner = BodyScanner(
-                max_line=self.config.max_line_length, allow_bare=self.allow_bare_newlines
-            )
-        elif verb == "STARTTLS":
-            self._buffer = b""
+    def _begin_data(self) -> None:
+        self._scanner = BodyScanner(
+            max_line=self.config.max_line_length, allow_bare=self.allow_bare_newlines
+        )
 
     def _reset(self) -> None:
         self.state = State.READY if self.state is not State.START else State.START
@@ -223,8 +226,11 @@ class ServerSession:
     def _line(self) -> bytes | Bad | None:
         """Take the next line off the buffer; what is decided never depends on how the bytes were cut."""
         buffer = self._buffer
-        limit = MAX_AUTH_LINE if self.state is State.AUTH or buffer[:5].upper() == b"AUTH " else MAX_LINE
+        limit = MAX_LINE
         end = buffer.find(b"\r\n", 0, limit)
+        if end < 0 and (self.state is State.AUTH or buffer[:5].upper() == b"AUTH "):
+            limit = MAX_AUTH_LINE
+            end = buffer.find(b"\r\n", 0, limit)
         if end >= 0:
             line = buffer[:end]
             self._buffer = buffer[end + 2 :]
@@ -247,7 +253,7 @@ class ServerSession:
 
     def _command(self, line: bytes) -> Event:
         verb_bytes, _, rest = line.partition(b" ")
-        verb = verb_bytes.upper().decode("latin-1")
+        verb = _VERBS.get(verb_bytes) or verb_bytes.upper().decode("latin-1")
         if verb not in MOVES[self.state]:
             return self._out_of_place(verb, rest)
         handler = _HANDLERS[verb]
