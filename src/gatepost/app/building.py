@@ -36,6 +36,7 @@ from gatepost.telemetry.metrics import Metrics
 
 BACKLOG = 512
 MAX_KNOWN_CLIENTS = 10_000
+MAX_KNOWN_DOMAINS = 10_000
 LONGEST_SOCKET_PATH = 107  # octets, a limit of the kernel
 
 
@@ -249,6 +250,10 @@ class Reception:
         self._index = SourceIndex(world.objects.sources)
         self._objects = world.objects
         self._known: dict[tuple[str, bool, tuple[str, ...], str], Source | None] = {}
+        self._router = world.router
+        self._ways: dict[
+            str, Accept
+        ] = {}  # by domain, for those who may relay, where the address does not matter
 
     def source_for(
         self, address: str, tls: bool, certificate_names: tuple[str, ...], login: str
@@ -274,8 +279,16 @@ class Reception:
 
     def recipient(self, source: Source | None, sender: str, address: str, login: str) -> Accept | Refuse:
         """Accept a recipient with its destination, or refuse it."""
+        if self._router is not self.world.router:
+            self._router = self.world.router
+            self._ways.clear()
+        local, _, domain = address.rpartition("@")
+        may_relay = local and source is not None and source.may_relay
+        known = self._ways.get(domain) if may_relay else None
+        if known is not None:
+            return known
         decided = decide_recipient(
-            self.world.router,
+            self._router,
             source,
             address,
             strangers=self._index.strangers,
@@ -283,7 +296,12 @@ class Reception:
         )
         if isinstance(decided, Refusal):
             return Refuse(decided.code, decided.enhanced, decided.text)
-        return Accept(self.journey.lanes.get(decided.route.destination).id)
+        accept = Accept(self.journey.lanes.get(decided.route.destination).id)
+        if may_relay and not self._router.depends_on_address(decided.route.domain):
+            if len(self._ways) >= MAX_KNOWN_DOMAINS:
+                self._ways.clear()
+            self._ways[domain] = accept
+        return accept
 
     async def check_login(self, user: str, password: str) -> bool:
         """Check a login against the sources, in a thread: a password hash takes a tenth of a second."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from zlib import crc32
 
 from gatepost.model import ids
@@ -169,6 +169,8 @@ class Session(asyncio.BufferedProtocol):
     def __init__(self, shared: Shared, address: str) -> None:
         self.address = address
         self._shared = shared
+        self._view = shared.view
+        self._time = shared.loop.time
         self._hooks = shared.hooks
         self._smtp = ServerSession(shared.config)
         self._transport: asyncio.Transport | None = None
@@ -191,27 +193,11 @@ class Session(asyncio.BufferedProtocol):
         self._client = ""
         self._commands = self._errors = self._unknown = self._login_failures = 0
         self._octets = 0
-        now = shared.loop.time()
+        now = self._time()
         self._since = now  # the current command is awaited since then
         self._last_mail = now
         self._mark = (now, 0)  # when the data rate was last looked at, and the octets then
         self._task: asyncio.Task[None] | None = None
-        self._on: dict[type, Callable[..., None]] = {
-            Mail: self._mail,
-            Rcpt: self._rcpt,
-            Data: self._data,
-            Chunk: self._chunk,
-            EndOfData: self._end_of_data,
-            Hello: self._hello,
-            Reset: self._reset,
-            Bad: self._bad,
-            Quit: self._quit,
-            StartTls: self._starttls,
-            Auth: self._auth,
-            Noop: self._answered,
-            ChunkDone: self._answered,
-            Challenge: self._answered,
-        }
 
     # what the loop calls
 
@@ -228,11 +214,11 @@ class Session(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the buffer that all sessions share."""
-        return self._shared.view
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
-        data = self._shared.view[:nbytes].tobytes()
+        data = self._view[:nbytes].tobytes()
         if self._handshaking:
             self._early.append(data)
         elif not self._closing:
@@ -309,15 +295,17 @@ class Session(asyncio.BufferedProtocol):
         """Handle all that has come; answers leave in one write."""
         smtp = self._smtp
         self._running = True
-        self._since = self._shared.loop.time()
+        self._since = self._time()
         while (event := smtp.next_event()) is not None:
             try:
-                self._on[type(event)](event)
+                _ON[type(event)](self, event)
             except Exception as problem:
                 self._failed(event, problem)
         self._running = False
-        self._flush()
-        if self._paused or smtp.buffered or self._incoming is not None:
+        if self._out:
+            self._flush()
+        incoming = self._incoming
+        if self._paused or smtp.buffered or (incoming is not None and incoming.spool is not None):
             self._balance()
         if self._shared.stopping and not self._busy():
             self.stop()
@@ -539,7 +527,7 @@ class Session(asyncio.BufferedProtocol):
         header = self._received_header(incoming)
         incoming.pieces.append(header)
         incoming.size = len(header)
-        self._mark = (self._shared.loop.time(), self._octets)
+        self._mark = (self._time(), self._octets)
         self._reply(354, "", "Go ahead; end with a dot on a line of its own")
 
     def _received_header(self, incoming: Incoming) -> bytes:
@@ -639,7 +627,7 @@ class Session(asyncio.BufferedProtocol):
             self._incoming = None
         if error is None:
             self._commands = 0
-            self._last_mail = self._shared.loop.time()
+            self._last_mail = self._time()
             self._answer_later(250, "2.0.0", f"Ok: queued as {ids.to_text(number)}")
             return
         self._hooks.say(
@@ -757,3 +745,21 @@ class Session(asyncio.BufferedProtocol):
             self._hang_up(421, "4.7.0", "Too many failed logins", "login")
         else:
             self._answer_later(535, "5.7.8", "The user name or the password is wrong")
+
+
+_ON: dict[type, Callable[[Session, Any], None]] = {
+    Mail: Session._mail,  # noqa: SLF001 - the table belongs to the class
+    Rcpt: Session._rcpt,  # noqa: SLF001
+    Data: Session._data,  # noqa: SLF001
+    Chunk: Session._chunk,  # noqa: SLF001
+    EndOfData: Session._end_of_data,  # noqa: SLF001
+    Hello: Session._hello,  # noqa: SLF001
+    Reset: Session._reset,  # noqa: SLF001
+    Bad: Session._bad,  # noqa: SLF001
+    Quit: Session._quit,  # noqa: SLF001
+    StartTls: Session._starttls,  # noqa: SLF001
+    Auth: Session._auth,  # noqa: SLF001
+    Noop: Session._answered,  # noqa: SLF001
+    ChunkDone: Session._answered,  # noqa: SLF001
+    Challenge: Session._answered,  # noqa: SLF001
+}

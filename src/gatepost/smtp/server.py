@@ -206,9 +206,7 @@ class ServerSession:
         self.extended = False
 
     def _begin_data(self) -> None:
-        self._scanner = BodyScanner(
-            max_line=self.config.max_line_length, allow_bare=self.allow_bare_newlines
-        )
+        self._scanner = BodyScanner(max_line=self.config.max_line_length, allow_bare=self.allow_bare_newlines)
 
     def _reset(self) -> None:
         self.state = State.READY if self.state is not State.START else State.START
