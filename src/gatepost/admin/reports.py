@@ -20,7 +20,7 @@ from gatepost.storage.interface import DestinationSummary, Traffic
 
 DAY_MS = 86_400_000
 LONGEST_MS = 90 * DAY_MS
-ROWS = 100_000  # of history that a report looks at
+ROWS = 50_000  # of history that a report looks at
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 

@@ -1,19 +1,21 @@
 """Numbers over many rows, for reports and insights: always of a bounded number of them."""
 
-import json
 from collections import Counter
 from typing import cast
 
 import apsw
 
 from gatepost.model import ids
+from gatepost.model.failure import iso
 from gatepost.model.waiting import BUCKET_MS
 from gatepost.storage.counters import IDS_OF_A_BUCKET
 from gatepost.storage.interface import EndedCount, Facets, Traffic
 from gatepost.storage.queries import Queries
 
 SQL = Queries("sqlite", "read")
-SAMPLES = 5
+SAMPLES = 5  # messages named with each count
+SAMPLED = 2000  # of the latest ones
+DAY_MS = 86_400_000
 
 
 def facets(connection: apsw.Connection, destination_id: int, limit: int) -> Facets:
@@ -46,10 +48,22 @@ def dated(connection: apsw.Connection, destination_id: int, limit: int) -> list[
 
 def ended_counts(connection: apsw.Connection, since: int, until: int, limit: int) -> list[EndedCount]:
     """Return what was not delivered, by day, code and destination, the latest day first."""
-    values = {"since": since, "until": until, "limit": limit, "samples": SAMPLES}
+    values = {"since": since, "until": until, "limit": limit, "samples": min(limit, SAMPLED)}
     found = connection.execute(SQL["ended_counts"], values).fetchall()
-    rows = cast("list[tuple[str, str, int, str, str, int, int, int, str, str]]", found)
-    return [EndedCount(*row[:9], tuple(json.loads(row[9]))) for row in rows]
+    samples: dict[tuple[object, ...], dict[int, None]] = {}
+    for *key, message_id in connection.execute(SQL["ended_samples"], values):
+        seen = samples.setdefault(tuple(key), {})
+        if len(seen) < SAMPLES:
+            seen[cast("int", message_id)] = None
+    rows = cast("list[tuple[int, str, int, str, str, int, int, int, str, int, int]]", found)
+    return [
+        EndedCount(_day(row[0]), *row[1:9], tuple(samples.get(row[:6]) or dict.fromkeys(row[9:])))
+        for row in rows
+    ]
+
+
+def _day(number: int) -> str:
+    return iso(number * DAY_MS)[:10]
 
 
 def traffic(connection: apsw.Connection, since: int, limit: int) -> tuple[list[Traffic], bool]:

@@ -81,15 +81,18 @@ GROUP BY m.sender
 
 -- name: ended_counts
 SELECT day, code, smtp, class, flow_code, destination_id, count(*), sum(ended = 'returned'), max(title),
-    json_group_array(DISTINCT message_id) FILTER (WHERE place <= :samples)
+    max(message_id), min(message_id)
 FROM (
-    SELECT *, row_number() OVER (PARTITION BY day, code, smtp, class, flow_code, destination_id ORDER BY at DESC) AS place
-    FROM (
-        SELECT date(at / 1000, 'unixepoch') AS day, code, smtp, class, flow_code, destination_id, ended, title, message_id, at
-        FROM attempt INDEXED BY attempt_returned
-        WHERE ended IN ('returned', 'failed') AND at >= :since AND at < :until ORDER BY at DESC LIMIT :limit))
+    SELECT at / 86400000 AS day, code, smtp, class, flow_code, destination_id, ended, title, message_id
+    FROM attempt INDEXED BY attempt_returned
+    WHERE ended IN ('returned', 'failed') AND at >= :since AND at < :until ORDER BY at DESC LIMIT :limit)
 GROUP BY day, code, smtp, class, flow_code, destination_id
 ORDER BY day DESC, 7 DESC, code
+
+-- name: ended_samples
+SELECT at / 86400000, code, smtp, class, flow_code, destination_id, message_id
+FROM attempt INDEXED BY attempt_returned
+WHERE ended IN ('returned', 'failed') AND at >= :since AND at < :until ORDER BY at DESC LIMIT :samples
 
 -- name: traffic
 WITH recent AS (
