@@ -10,7 +10,7 @@ from gatepost.deliver.targets import Target
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final, error_of
 from gatepost.insight import kept
-from gatepost.insight.book import Book, LoadOf, Trouble
+from gatepost.insight.book import MAX_ENTRIES, Book, LoadOf, Trouble
 from gatepost.insight.correlate import (
     LEAST,
     SHOWN_MEMBERS,
@@ -79,6 +79,8 @@ class Insights:
         self, event: str, lane: Lane, failure: Failure, verdict: Verdict, more: Mapping[str, object]
     ) -> None:
         """Count a failed attempt where it belongs."""
+        if failure.reason is Reason.CANCELLED:  # we stopped it ourselves
+            return
         now = self._journey.now()
         error = error_of(failure, verdict, now, self._world.settings.hostname, failure.session.id)
         of_all = event == "destination.failed" or _holds_back(failure, verdict)
@@ -114,6 +116,7 @@ class Insights:
             error=error,
             sub=verdict.sub,
             destination=self._world.destination_name(lane),
+            stranger=lane.key.kind == "mx" and not lane.key.connector,
             times=times,
             waits=not ended,
             quiet_ms=QUIET_ENDED_MS if ended else max(lane.policy.retry) * 2500 + QUIET_SLACK_MS,
@@ -340,7 +343,7 @@ class Insights:
     async def restore(self) -> None:
         """Read what the last process knew."""
         since = self._world.now() - self._retention()
-        for document in await self._all(kept.INSIGHT, since):
+        for document in (await self._all(kept.INSIGHT, since))[:MAX_ENTRIES]:
             insight = kept.insight_of(document.data or {})
             if insight is not None:
                 self.book.restore(insight)

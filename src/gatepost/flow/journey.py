@@ -53,7 +53,7 @@ class Journey:
         self.say = world.say
         self.lanes = Lanes(self, self._make_lane)
         self.writing = Writing(world.store, self.lanes.halt, world.say)
-        self.observer = Several()
+        self.observer = Several(self.say)
         self.retry_clock = schedule.RetryClock(world.now(), world.monotonic())
         self.hosts: dict[tuple[int, str, int], HostState] = {}
         self.flying: set[tuple[int, int]] = set()  # (destination, message) on a connection now

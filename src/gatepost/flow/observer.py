@@ -4,7 +4,7 @@ Rule: nothing is called for a message that is delivered at once, so watching cos
 observer counts and returns, it never waits, and what it does not catch is not lost: attempts are in the store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gatepost.deliver.targets import Target
@@ -41,34 +41,38 @@ class Observer(Protocol):
 
 
 class Several:
-    """Tells several observers, in their order."""
+    """Tells several observers, in their order; what one of them does wrong harms neither the others nor the mail."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[..., None]) -> None:
         self.observers: list[Observer] = []
+        self._say = say
 
     def failed(
         self, event: str, lane: Lane, failure: Failure, verdict: Verdict, more: Mapping[str, object]
     ) -> None:
         """Pass it on."""
-        for observer in self.observers:
-            observer.failed(event, lane, failure, verdict, more)
+        self._tell(lambda observer: observer.failed(event, lane, failure, verdict, more))
 
     def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:
         """Pass it on."""
-        for observer in self.observers:
-            observer.resolved(lane, targets)
+        self._tell(lambda observer: observer.resolved(lane, targets))
 
     def opened(self, lane: Lane, session: SessionFacts) -> None:
         """Pass it on."""
-        for observer in self.observers:
-            observer.opened(lane, session)
+        self._tell(lambda observer: observer.opened(lane, session))
 
     def recovered(self, lane: Lane) -> None:
         """Pass it on."""
-        for observer in self.observers:
-            observer.recovered(lane)
+        self._tell(lambda observer: observer.recovered(lane))
 
     def ended(self, lane: Lane, item: Item, final: Sequence[Final]) -> None:
         """Pass it on."""
+        self._tell(lambda observer: observer.ended(lane, item, final))
+
+    def _tell(self, what: Callable[[Observer], None]) -> None:
         for observer in self.observers:
-            observer.ended(lane, item, final)
+            try:
+                what(observer)
+            except Exception as problem:
+                name = type(observer).__name__
+                self._say("observer.failed", level="error", observer=name, error=repr(problem))

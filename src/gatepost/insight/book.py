@@ -36,6 +36,7 @@ class Trouble(NamedTuple):
     error: LastError
     sub: str = ""
     destination: str = ""  # what people call it
+    stranger: bool = False  # see `Insight`
     times: int = 1  # 0: seen again in the same moment
     waits: bool = True  # mail waits because of it; else it has ended
     quiet_ms: int = 3_600_000  # so long after the last one it is over
@@ -289,7 +290,6 @@ class Book:
         if len(self._entries) >= MAX_ENTRIES and not self._make_room():
             self.dropped += 1
             return None
-        route = bool(trouble.connector)
         insight = Insight(
             id=self._new_id(),
             fingerprint=Fingerprint(*trouble.key),
@@ -297,12 +297,17 @@ class Book:
             flow_code=trouble.error.flow_code,
             state=InsightState.NEW,
             severity=severity(
-                trouble.scope, trouble.failure_class, trouble.sub, Load(messages=1, working=2), route=route
+                trouble.scope,
+                trouble.failure_class,
+                trouble.sub,
+                Load(messages=1, working=2),
+                route=not trouble.stranger,
             ),
             first_seen=now,
             opened_at=now,
             last_seen=now,
             destination=trouble.destination,
+            stranger=trouble.stranger,
         )
         self._dirty[trouble.key] = None
         self.restore(insight)

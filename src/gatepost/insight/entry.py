@@ -133,9 +133,7 @@ class Entry:
         )
         old = Standing(k.state, k.mark, k.escalated_at)
         new = stand(old, fingerprint.scope, load, now)
-        level = severity(
-            fingerprint.scope, fingerprint.failure_class, self.sub, load, route=bool(fingerprint.connector)
-        )
+        level = severity(fingerprint.scope, fingerprint.failure_class, self.sub, load, route=not k.stranger)
         if load.age < FRESH_MS:
             level = worse(level, k.severity)
         peak = max(k.peak, load.messages)

@@ -82,7 +82,7 @@ def stays(failure_class: str, sub: str) -> bool:
 
 
 def severity(scope: str, failure_class: str, sub: str, load: Load, *, route: bool) -> Severity:
-    """Return how much an insight matters; `route` says that it is about a connector."""
+    """Return how much an insight matters; `route` says that it is a way of ours: a connector, our mailboxes."""
     if scope == Scope.GATEWAY:
         return Severity.CRITICAL
     if scope == Scope.HOSTS:

@@ -89,6 +89,7 @@ class Insight:
     acknowledged_at: int = 0
     note: str = ""
     destination: str = ""  # what people called the destination at the last failure
+    stranger: bool = False  # the destination is no route of ours: the MX of a domain without a connector
     peak: int = 0  # the most messages that waited in this episode
     mark: int = 0  # how many waited (or failed in an hour) when it was last weighed as grown
     escalated_at: int = 0

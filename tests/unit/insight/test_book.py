@@ -82,6 +82,13 @@ def test_a_new_insight_is_ongoing_after_five_minutes_anyway(book):
     assert book.all()[0].state is InsightState.ONGOING
 
 
+def test_our_own_mailboxes_are_a_route_of_ours_and_the_mx_of_a_stranger_is_not(book):
+    book.failed(trouble(connector="", destination="mailboxes"), NOW)
+    book.failed(trouble(connector="", place=PARTNER, stranger=True), NOW)
+    book.tick(NOW + 1, waiting(1))
+    assert [str(i.severity) for i in book.all()] == ["high", "low"]
+
+
 def test_what_waits_may_be_counted_a_moment_later(book):
     """A refusal is high from its first message on, not only once that is counted."""
     book.failed(trouble(), NOW)
