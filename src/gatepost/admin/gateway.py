@@ -9,6 +9,7 @@ from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
+from gatepost.flow.checking import Checking
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
 from gatepost.model.document import Document
@@ -98,6 +99,10 @@ class Gateway(Protocol):
     @property
     def fixing(self) -> Fixing:
         """Return what previews, applies and undoes fixes."""
+
+    @property
+    def checking(self) -> Checking:
+        """Return what checks destinations."""
 
     @property
     def alerting(self) -> Alerting:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from gatepost import __version__
 from gatepost.admin.alerts import AlertUseCases
 from gatepost.admin.auth import TokenUseCases
+from gatepost.admin.checks import CheckUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.events import EventUseCases
@@ -36,6 +37,7 @@ class Service:
         self.fixes = FixUseCases(gateway)
         self.alerts = AlertUseCases(gateway)
         self.users = UserUseCases(gateway)
+        self.checks = CheckUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
         self.reports = ReportUseCases(gateway, self.queue)
         self.events = EventUseCases(gateway, self.queue)

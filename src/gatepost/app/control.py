@@ -16,6 +16,7 @@ from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
+from gatepost.flow.checking import Checking
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
@@ -70,6 +71,7 @@ class Control:
         self.started = False
         self.fixing: Fixing
         self.alerting: Alerting
+        self.checking = Checking(journey)
         self.alert_facts: AlertFacts
         self.insights: Insights
 
@@ -239,7 +241,11 @@ class Control:
 
     async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
         """Return what the latest probe saw."""
-        return None
+        insight = self.insights.book.get(fingerprint)
+        if insight is None or not insight.fingerprint.destination_id:
+            return None
+        found = await self.checking.kept(insight.fingerprint.destination_id, 1)
+        return found[0] if found else None
 
     def fix_target(self, text: str) -> Target | None:
         """Return what an insight is about."""

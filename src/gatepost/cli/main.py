@@ -36,6 +36,10 @@ COMMANDS = {
     "policy": ("gatepost.cli.policy:policy", tr("When an alert is raised, and who hears of it.")),
     "channel": ("gatepost.cli.channel:channel", tr("Where notices of alerts go.")),
     "trace": ("gatepost.cli.trace:trace", tr("Messages of the past and present, and what became of them.")),
+    "check": (
+        "gatepost.cli.check:check",
+        tr("Check a connector or a host, stage by stage; nothing is delivered."),
+    ),
     "route": ("gatepost.cli.route:route", tr("Where an address goes, and why.")),
     "user": ("gatepost.cli.user:user", tr("Who may sign in to the admin centre.")),
     "token": ("gatepost.cli.token:token", tr("Tokens for programs that use the API.")),

@@ -82,6 +82,7 @@ def make_app(service: Service) -> FastAPI:
     """Return the application: monitoring pages and everything under `/api/v1`."""
     from gatepost.admin.api import (  # noqa: PLC0415 - they use what is above
         alerts,
+        checks,
         events,
         fixes,
         insights,
@@ -113,6 +114,7 @@ def make_app(service: Service) -> FastAPI:
         events,
         fixes,
         alerts,
+        checks,
         users,
         system,
         objects,
