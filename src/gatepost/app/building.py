@@ -158,6 +158,7 @@ async def make_world(settings: Settings, log: Log) -> World:
         journal=Journal(data_dir / "in-doubt"),
         resolver=resolver,
         say=log.say,
+        tell=log.tell,
         metrics=metrics,
         new_id=IdMaker(believed, settings.node),
         now=believed,

@@ -155,6 +155,9 @@ class Connection(Wire):
             self._sent_away(front, reply)
             return
         self._step(front, reply)
+
+    def heard(self) -> None:
+        """Count the time for the next reply from now on."""
         if self._under_way and not self.gone:
             self.deadline = self.loop.time() + self._limits[self._under_way[0].stage]
 

@@ -52,6 +52,11 @@ class Transaction:
         """Whether the other side may have taken the message without our having heard of it."""
         return self.stage == DOT
 
+    @property
+    def taken_alone(self) -> bool:
+        """Whether the message had one recipient and was taken: nearly always."""
+        return self.accepted == 1 == len(self.item.recipients) and len(self.dots) == 1
+
     def hear_rcpt(self, reply: Reply) -> None:
         """Take the reply to the next recipient."""
         self.rcpts.append(reply)
@@ -64,6 +69,8 @@ class Transaction:
         """Return the result of each recipient: its own decisive reply, else `cause`."""
         spent = (now - self.started) * 1000.0
         mail = self.mail
+        if self.taken_alone:
+            return [self._end(self.item.recipients[0].n, self.rcpts[0], self.dots[0], None, session, spent)]
         if mail is not None and mail.code // 100 != 2:
             failure = refusal(Phase.MAIL, mail, session)
             outcome = outcome_of(failure)

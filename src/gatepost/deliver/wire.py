@@ -45,6 +45,9 @@ class Wire(asyncio.BufferedProtocol):
         """Take one reply."""
         raise NotImplementedError
 
+    def heard(self) -> None:
+        """Take note that some replies were taken."""
+
     def on_end(self, reason: Reason, detail: str) -> None:
         """Take note that the connection ended without our asking for it."""
         raise NotImplementedError
@@ -117,6 +120,8 @@ class Wire(asyncio.BufferedProtocol):
             if tail and not self.gone:
                 reader.feed(tail)
                 self._drain()
+            if lines:
+                self.heard()
         except ProtocolError as error:
             self.break_off(Reason.PROTOCOL, str(error))
 

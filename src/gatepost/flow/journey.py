@@ -17,6 +17,7 @@ from gatepost.deliver.options import DeliveryOptions, Result
 from gatepost.deliver.session import Connection
 from gatepost.deliver.targets import OwnEndpoints, PlanFailure, Target, plan
 from gatepost.diagnose.classify import classify
+from gatepost.flow import lines
 from gatepost.flow.observer import Several
 from gatepost.flow.records import Final, attempt_of_failure, attempt_of_success, error_of
 from gatepost.flow.world import World
@@ -69,16 +70,16 @@ class Journey:
 
     def keep(self, message: NewMessage, done: Callable[[BaseException | None], None]) -> None:
         """Make a message safe; `done(None)` after the sync, and only then, lets the 250 go out."""
-        lanes = [self.lanes.by_id[r.destination_id] for r in message.recipients]
-        claimed = any(lane.accepts for lane in lanes)
+        lanes = {self.lanes.by_id[r.destination_id]: None for r in message.recipients}
+        claimed = False
+        states: tuple[DestinationState, ...] = ()
+        for lane in lanes:
+            claimed = claimed or lane.accepts
+            if not lane.queued_since:
+                lane.queued_since = message.accepted_at
+                states += (self.state_of(lane),)
         if claimed != message.claimed:
             message = message._replace(claimed=claimed)
-        new = [lane for lane in lanes if not lane.queued_since]
-        states: tuple[DestinationState, ...] = ()
-        if new:
-            for lane in new:
-                lane.queued_since = message.accepted_at
-            states = tuple(self.state_of(lane) for lane in dict.fromkeys(new))
 
         def durable(problem: BaseException | None) -> None:
             done(problem)
@@ -89,19 +90,8 @@ class Journey:
 
     def accepted(self, message: NewMessage) -> None:
         """Put a message that is now safe into its lanes."""
-        world = self.world
-        world.metrics.accepted(message)
-        client = message.client
-        self.say(
-            "message.accepted",
-            message_id=to_text(message.id),
-            sender=message.sender,
-            recipients=[r.address for r in message.recipients],
-            size=message.size,
-            source=message.source,
-            client=client,
-            header_id=message.header_id,
-        )
+        self.world.metrics.accepted(message)
+        self.world.tell("message.accepted", lines.accepted(message))
         if len(message.recipients) == 1:
             self._enqueue(message, message.recipients[0].destination_id, message.recipients)
             return
@@ -297,6 +287,7 @@ class Journey:
         lane.connections.add(connection)
         self.world.metrics.connections("out", lane.key.connector, 1)
         session = connection.session
+        where = lines.place(lane.key.connector, session)
         first = True
 
         def finish(item: Item, results: list[Result]) -> None:
@@ -305,7 +296,7 @@ class Journey:
                 first = False
                 if any(r.outcome == "delivered" for r in results):
                     self._succeeded(lane)
-            self.settle(lane, item, results, session)
+            self._settle(lane, item, results, session, where)
 
         def lost(connection: Connection | MailboxCarrier, failure: Failure | None) -> None:
             if failure is not None:
@@ -313,7 +304,7 @@ class Journey:
             self.world.metrics.connections("out", lane.key.connector, -1)
             self.lanes.detach(lane, connection)
 
-        connection.run(lambda: self._take(lane), finish, lambda c: self.lanes.pump(lane), lost)
+        connection.run(lambda: self._take(lane), finish, lambda c: self.lanes.rest(lane, c), lost)
         return connection
 
     def _take(self, lane: Lane) -> Item | None:
@@ -405,13 +396,15 @@ class Journey:
 
     # ---------------------------------------------------------------- settle
 
-    def settle(self, lane: Lane, item: Item, results: list[Result], session: SessionFacts) -> None:
+    def _settle(
+        self, lane: Lane, item: Item, results: list[Result], session: SessionFacts, where: str
+    ) -> None:
         """Write down how a message ended at a destination, or when it goes on."""
         self.flying.discard((lane.id, item.message_id))
         if len(results) == 1 and results[0].outcome == "delivered":
             lane.under_way -= 1
             lane.breaks = 0
-            self._delivered(lane, item, item.recipients[0], results[0], session, last=item.last)
+            self._delivered(lane, item, item.recipients[0], results[0], session, where, last=item.last)
             return
         if any(r.outcome == "untouched" for r in results):
             self._untouched(lane, item)
@@ -423,7 +416,7 @@ class Journey:
             recipient = by_n[result.n]
             if result.outcome == "delivered":
                 lane.breaks = 0
-                self._delivered(lane, item, recipient, result, session, last=False)
+                self._delivered(lane, item, recipient, result, session, where, last=False)
             else:
                 self._refused(lane, item, recipient, result, final)
         if final:
@@ -447,33 +440,24 @@ class Journey:
         recipient: QueuedRecipient,
         result: Result,
         session: SessionFacts,
+        where: str,
         *,
         last: bool,
     ) -> None:
-        now = self.now()
-        attempt = attempt_of_success(
-            self.world.new_id(), now, item.message_id, recipient.n, session, result.reply, result.milliseconds
-        )
-        settlement = Settlement(item.message_id, recipient.n, lane.id, "delivered", attempt, 0, last)
-        message_id = item.message_id
+        world, now, message_id = self.world, self.now(), item.message_id
+        reply, spent = result.reply, result.milliseconds
+        attempt = attempt_of_success(world.new_id(), now, message_id, recipient.n, session, reply, spent)
+        settlement = Settlement(message_id, recipient.n, lane.id, "delivered", attempt, 0, last)
         self.writing.write(
             Change(settles=(settlement,)),
-            lambda problem: None if problem else self.world.journal.settled(message_id),
+            lambda problem: None if problem else world.journal.settled(message_id),
         )
         lane.last_attempt_at = lane.last_success_at = now
-        self.world.metrics.delivered(lane.key.connector)
-        self.say(
-            "message.delivered",
-            message_id=to_text(item.message_id),
-            recipient=recipient.address,
-            connector=lane.key.connector,
-            server=session.server,
-            address=session.endpoint,
-            reply=result.reply.text if result.reply else "",
-            milliseconds=round(result.milliseconds, 1),
-            delay=now - item.accepted_at,
-        )
-        if recipient.notify & 2 or item.accepted_at + self.world.delay_ms < now:
+        world.metrics.delivered(lane.key.connector)
+        waited = now - item.accepted_at
+        text = reply.text if reply else ""
+        world.tell("message.delivered", lines.delivered(item, recipient, where, text, spent, waited))
+        if recipient.notify & 2 or waited > world.delay_ms:
             self.relayed(lane, item, [recipient])
 
     def _refused(

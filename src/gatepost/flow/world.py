@@ -29,6 +29,7 @@ class World:
     journal: Journal
     resolver: Resolver
     say: Callable[..., None]
+    tell: Callable[[str, str], None]  # an event, and its fields as JSON without the braces
     metrics: Any
     new_id: Callable[[], int]
     now: Callable[[], int]

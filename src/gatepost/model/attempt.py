@@ -3,7 +3,10 @@
 Everything later (insights, causes, notices, reports) is built from these values alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from gatepost.model.failure import LastError, Phase, Reason, Verdict
 
@@ -103,8 +106,10 @@ class Failure:
     bytes_sent: int = 0  # of the content, when the session ended
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+NO_EVIDENCE: Mapping[str, object] = MappingProxyType({})
+
+
+class Attempt(NamedTuple):
     """One attempt for one recipient (or, with `message_id` 0, for the whole destination), and its end."""
 
     id: int
@@ -120,7 +125,7 @@ class Attempt:
     session: SessionFacts | None
     milliseconds: float = 0.0
     in_doubt: bool = False
-    evidence: dict[str, object] = field(default_factory=dict)
+    evidence: Mapping[str, object] = NO_EVIDENCE
 
 
 def endpoint(address: str, port: int) -> str:

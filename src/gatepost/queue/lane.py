@@ -68,6 +68,7 @@ class Lane:
         "probing",
         "queued_since",
         "recheck",
+        "resting",
         "state",
         "suspended_by",
         "suspended_reason",
@@ -88,6 +89,7 @@ class Lane:
         self.more = False  # the store may hold unclaimed items
         self.claiming = False
         self.connections: set[Carrier] = set()
+        self.resting: dict[Carrier, None] = {}  # connections with nothing to do, the last one first
         self.opening = 0
         self.under_way = 0
         self.window = min(5, policy.concurrency)

@@ -124,15 +124,20 @@ class Lanes:
             if lane.more and not lane.claiming:
                 self._start(self._refill(lane))
             return
-        for connection in list(lane.connections):
+        for _ in range(len(lane.resting)):  # one that may not take anything rests again
             if not lane.items:
                 return
-            if not connection.busy:
-                connection.wake()
+            lane.resting.popitem()[0].wake()
         wanted = min(allowed - len(lane.connections) - lane.opening, len(lane.items) - lane.opening)
         for _ in range(wanted):
             lane.opening += 1
             self._start(self._open(lane))
+
+    def rest(self, lane: Lane, connection: Carrier) -> None:
+        """Keep a connection that has nothing to do, to be woken for the next item."""
+        lane.resting[connection] = None
+        if not lane.items:
+            self.pump(lane)
 
     async def _open(self, lane: Lane) -> None:
         connection = None
@@ -141,8 +146,8 @@ class Lanes:
         finally:
             lane.opening -= 1
         if connection is not None:
-            if lane.items and not connection.busy:
-                connection.wake()
+            if not connection.busy and connection in lane.connections:
+                lane.resting[connection] = None
             self.pump(lane)
 
     async def _refill(self, lane: Lane) -> None:
@@ -333,6 +338,7 @@ class Lanes:
     def detach(self, lane: Lane, connection: Carrier) -> None:
         """Forget a connection that has ended."""
         lane.connections.discard(connection)
+        lane.resting.pop(connection, None)
         if lane.state == "retry" and lane.probing and not lane.connections and not lane.opening:
             lane.probing = False
             if lane.timer is None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from json import JSONEncoder
+from json import JSONEncoder, encoder
 
 from gatepost.model.failure import clean
 
@@ -20,7 +20,23 @@ LEVELS = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 MAX_LINES = 256  # so many waiting lines are written at once
 MAX_FIELD = 4096
 
-_encode = JSONEncoder(separators=(",", ":"), default=lambda value: clean(str(value), MAX_FIELD)).encode
+
+def _text_of(value: object) -> str:
+    """Return what JSON does not know as text."""
+    return clean(str(value), MAX_FIELD)
+
+
+def _encoder() -> Callable[[dict[str, object]], str]:
+    """Return the encoder, made once: the library makes a new one for every value."""
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return JSONEncoder(separators=(",", ":"), default=_text_of).encode
+    pieces = make(None, _text_of, encoder.encode_basestring_ascii, None, ":", ",", False, False, True)  # noqa: FBT003
+    join = "".join
+    return lambda fields: join(pieces(fields, 0))
+
+
+_encode = _encoder()
 
 
 class Log:
@@ -54,14 +70,21 @@ class Log:
         """Write an event with its fields; a field that is named `event` shows as `on`."""
         if LEVELS[level] < self._least:
             return
-        second, rest = divmod(self._clock() // 1_000_000, 1000)
+        if "event" in fields:
+            fields["on"] = fields.pop("event")
+        self._add(level, event, f",{_encode(fields)[1:]}" if fields else "}")
+
+    def tell(self, event: str, fields: str) -> None:
+        """Write an event of level info whose fields are JSON already, without the braces."""
+        if self._least <= LEVELS["info"]:
+            self._add("info", event, f",{fields}}}")
+
+    def _add(self, level: str, event: str, rest: str) -> None:
+        second, part = divmod(self._clock() // 1_000_000, 1000)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime('{"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
-        if "event" in fields:
-            fields["on"] = fields.pop("event")
-        head = f'{self._stamp}{rest:03d}Z","level":"{level}","event":"{event}"'
-        self._waiting.append(f"{head},{_encode(fields)[1:]}\n" if fields else f"{head}}}\n")
+        self._waiting.append(f'{self._stamp}{part:03d}Z","level":"{level}","event":"{event}"{rest}\n')
         if not self._scheduled or len(self._waiting) >= MAX_LINES:
             self._soon()
 
