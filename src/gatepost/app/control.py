@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -12,11 +13,13 @@ from gatepost.config.changes import ObjectChange
 from gatepost.config.objects import ConfigObject, to_dict
 from gatepost.config.secrets import open_box
 from gatepost.config.settings import Settings
+from gatepost.diagnose.causes import actions_for
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
 from gatepost.flow.checking import Checking
+from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
@@ -72,6 +75,7 @@ class Control:
         self.fixing: Fixing
         self.alerting: Alerting
         self.checking = Checking(journey)
+        self.facts: FactsOf
         self.alert_facts: AlertFacts
         self.insights: Insights
 
@@ -233,7 +237,7 @@ class Control:
 
     async def ranking(self, fingerprint: str) -> Ranking | None:
         """Return the causes of an insight, ranked by evidence."""
-        return None
+        return await self.facts.ranking(fingerprint)
 
     async def mx_of(self, domain: str) -> tuple[Sequence[str], Sequence[str]]:
         """Return the mail servers that a domain had before, and has now."""
@@ -259,7 +263,14 @@ class Control:
         self, target: Target
     ) -> tuple[Situation, Sequence[tuple[str, tuple[Because, ...]]]]:
         """Return what is known of a destination, and the fixes that its ranked causes ask for, in order."""
-        return await situation(self._journey, self.fixing, target), ()
+        found = await situation(self._journey, self.fixing, target)
+        ranking = await self.facts.ranking(target.insight) if target.insight else None
+        if ranking is None:
+            return found, ()
+        insight = self.insights.book.get(target.insight)
+        assert insight is not None
+        facts = await self.facts.facts(insight)
+        return replace(found, dns_then=facts.dns_then), actions_for(ranking)
 
     async def tokens(self) -> Mapping[str, Mapping[str, object]]:
         """Return the API tokens by name."""

@@ -14,6 +14,7 @@ from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
 from gatepost.flow.expiry import Expiry
+from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
@@ -103,13 +104,15 @@ class Gateway:
     def _watch(self) -> None:
         """Let the parts of mail flow intelligence hear of the journey."""
         insights = self.control.insights = Insights(self.journey, lambda: self._expiry.summaries)
-        self.journey.observer.observers.append(insights)
+        self.control.facts = FactsOf(self.journey, insights)
+        self.journey.observer.observers += [insights, self.control.facts]
         self.intelligence.parts.append(insights)
 
     def _make_alerts(self) -> None:
         """Let administrators be told of what the insights and the queue say."""
         control = self.control
         control.alert_facts = AlertFacts(self.journey, control.insights, control.fix_situation)
+        control.alert_facts.ranking_of = control.ranking
         control.alerting = Alerting(
             self.journey, control.insights, lambda: self._expiry.summaries, control.alert_facts
         )

@@ -12,6 +12,7 @@ from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
 from gatepost.i18n import translator
 from gatepost.model.alert import Alert, Channel
+from gatepost.model.evidence import Ranking
 from gatepost.model.failure import FailureClass, iso
 from gatepost.model.ids import to_text
 from gatepost.model.insight import Insight
@@ -20,17 +21,17 @@ MOST_CAUSES = 3
 MOST_FIXES = 3
 
 SituationOf = Callable[[Target], Awaitable[tuple[Any, Sequence[tuple[str, Any]]]]]
-CausesOf = Callable[[Insight, str], Awaitable[Sequence[Mapping[str, object]]]]
+RankingOf = Callable[[str], Awaitable[Ranking | None]]
 
 
 class AlertFacts:
-    """Gathers them; `situation_of` and `causes_of` are given by `app`."""
+    """Gathers them; `situation_of` and `ranking_of` are given by `app`."""
 
     def __init__(self, journey: Journey, insights: Insights, situation_of: SituationOf) -> None:
         self._journey = journey
         self._insights = insights
         self._situation_of = situation_of
-        self.causes_of: CausesOf | None = None
+        self.ranking_of: RankingOf | None = None
         self.forecast_of: Callable[[str, str], Mapping[str, object] | None] = lambda key, lang: None
 
     async def payload(
@@ -130,11 +131,23 @@ class AlertFacts:
                 "last_error": error.text(),
                 "code": code,
             }
-        if self.causes_of is not None:
-            found["causes"] = list((await self.causes_of(insight, lang))[:MOST_CAUSES])
-        else:
-            found["causes"] = [{"text": cause.text, "because": []} for cause in said.causes[:MOST_CAUSES]]
+        found["causes"] = await self._ranked(insight, lang, {c.id: c.text for c in said.causes})
         found["fixes"] = await self._fixes(insight, lang)
+
+    async def _ranked(self, insight: Insight, lang: str, texts: Mapping[str, str]) -> list[dict[str, object]]:
+        """Return the likeliest causes with their evidence."""
+        ranking = await self.ranking_of(insight.fingerprint.text) if self.ranking_of is not None else None
+        if ranking is None:
+            return [{"text": text, "because": []} for text in list(texts.values())[:MOST_CAUSES]]
+        say = translator(lang)
+        return [
+            {
+                "id": cause.id,
+                "text": texts.get(cause.id, cause.id),
+                "because": [say(b.text).format(**b.values) for b in cause.because],
+            }
+            for cause in ranking.causes[:MOST_CAUSES]
+        ]
 
     async def _fixes(self, insight: Insight, lang: str) -> list[dict[str, object]]:
         say, number = translator(lang), to_text(insight.id)

@@ -1,0 +1,121 @@
+"""Gather the facts that causes are ranked by: what is remembered of a destination, its neighbours, its connector."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from gatepost.deliver.targets import Target
+from gatepost.diagnose.causes import rank
+from gatepost.flow.insights import Insights
+from gatepost.flow.journey import Journey
+from gatepost.flow.records import Final
+from gatepost.model.attempt import Failure, SessionFacts
+from gatepost.model.evidence import Answer, Drops, Facts, ObjectEdit, Ranking
+from gatepost.model.failure import Verdict
+from gatepost.model.insight import HostRow, Insight
+from gatepost.model.mail import Item
+from gatepost.queue.lane import Lane
+
+EDITS = 200
+DROPS = 20
+
+
+class FactsOf:
+    """An observer that remembers where connections break, and gathers the rest when asked."""
+
+    def __init__(self, journey: Journey, insights: Insights) -> None:
+        self._journey = journey
+        self._insights = insights
+        self._drops: dict[int, deque[int]] = {}
+
+    async def ranking(self, fingerprint: str) -> Ranking | None:
+        """Return the causes of an insight, ranked."""
+        insight = self._insights.book.get(fingerprint)
+        return None if insight is None else rank(await self.facts(insight))
+
+    async def facts(self, insight: Insight) -> Facts:
+        """Return everything that is known around an insight."""
+        where, error, now = insight.fingerprint, insight.last_error, self._journey.now()
+        connector = self._journey.world.connector(where.connector)
+        lane = self._journey.lanes.by_id.get(where.destination_id)
+        rows = self._insights.hosts.rows(where.destination_id)
+        current = self._insights.hosts.current(where.destination_id)
+        sick = [row for row in rows if row.works is False]
+        latest = max(sick, key=lambda row: row.last_failure, default=None)
+        last_success = max([row.last_success for row in rows] + [lane.last_success_at if lane else 0])
+        names: tuple[str, ...] = ()
+        if connector is not None:
+            hosts = tuple(host.host for host in connector.smart_hosts)
+            names = (connector.tls_domain,) if connector.tls_domain else hosts
+        return Facts(
+            now=now,
+            failure_class=where.failure_class,
+            sub=insight.sub,
+            phase=error.phase if error else "",
+            reason=error.reason if error else "",
+            smtp=error.smtp if error else 0,
+            code=error.code if error else "",
+            reply=error.message if error else "",
+            to=connector.to if connector is not None else "",
+            connector=where.connector,
+            use_mx=connector.use_mx if connector is not None else True,
+            tls=str(connector.tls) if connector is not None else "",
+            expected_names=names,
+            first_failure=insight.opened_at,
+            last_failure=insight.last_seen,
+            last_success=last_success,
+            attempts=insight.attempts,
+            edits=await self._edits(where.connector),
+            dns_then=_answers([row for row in rows if row.last_success]),
+            dns_now=_answers([row for row in current or rows if row.works is False]),
+            hosts=tuple(current or rows),
+            neighbours=self._insights.neighbours(where.destination_id, where.failure_class, now),
+            drops=Drops(bytes_sent=tuple(self._drops.get(where.destination_id, ()))),
+            certificate=latest.certificate if latest is not None else None,
+            certificate_before=latest.certificate_before if latest is not None else None,
+        )
+
+    async def _edits(self, connector: str) -> tuple[ObjectEdit, ...]:
+        """Return who changed the connector, newest first; being made counts as a change of everything."""
+        found = []
+        for entry in await self._journey.store.history(EDITS):
+            if entry.kind != "connector" or entry.name != connector or not entry.before or not entry.after:
+                continue
+            before, after = entry.before, entry.after
+            changed = tuple(k for k in {**before, **after} if before.get(k) != after.get(k))
+            found.append(ObjectEdit(entry.kind, entry.name, entry.at, entry.who, changed, {}, {}))
+        return tuple(found)
+
+    # ---------------------------------------------------------------- the journey tells
+
+    def failed(
+        self, event: str, lane: Lane, failure: Failure, verdict: Verdict, more: Mapping[str, object]
+    ) -> None:
+        """Remember how far a connection came that broke."""
+        if verdict.failure_class in ("connection_dropped", "session_timeout"):
+            self._drops.setdefault(lane.id, deque(maxlen=DROPS)).append(failure.bytes_sent)
+
+    def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:
+        """Nothing: the rows of hosts know what a name leads to."""
+
+    def opened(self, lane: Lane, session: SessionFacts) -> None:
+        """Nothing."""
+
+    def recovered(self, lane: Lane) -> None:
+        """Forget where connections broke: that is over."""
+        self._drops.pop(lane.id, None)
+
+    def ended(self, lane: Lane, item: Item, final: Sequence[Final]) -> None:
+        """Nothing."""
+
+
+def _answers(rows: Sequence[HostRow]) -> tuple[Answer, ...]:
+    """Return what names led to, as the rows of hosts remember it."""
+    by_name: dict[str, list[HostRow]] = {}
+    for row in rows:
+        by_name.setdefault(row.server, []).append(row)
+    return tuple(
+        Answer(
+            name, max(max(r.last_success, r.last_failure) for r in found), (), tuple(r.address for r in found)
+        )
+        for name, found in by_name.items()
+    )
