@@ -295,14 +295,14 @@ class Session(asyncio.BufferedProtocol):
         """Handle all that has come; answers leave in one write."""
         smtp = self._smtp
         self._running = True
-        self._since = self._time()
         while (event := smtp.next_event()) is not None:
             try:
                 _ON[type(event)](self, event)
             except Exception as problem:
                 self._failed(event, problem)
         self._running = False
-        if self._out:
+        if self._out:  # a command is whole: octets alone, now and then, are no progress
+            self._since = self._time()
             self._flush()
         incoming = self._incoming
         if self._paused or smtp.buffered or (incoming is not None and incoming.spool is not None):

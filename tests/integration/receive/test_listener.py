@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -331,6 +332,23 @@ def test_each_limit_is_kept(tmp_path: Path, options: dict[str, float], text: byt
             data = sock.recv(1000)
             assert data, answer
             answer += data
+
+
+def test_a_command_that_never_ends_has_a_deadline_as_a_whole(tmp_path: Path) -> None:
+    """Rule 17: an octet now and then is no progress."""
+    with (
+        running(tmp_path, command_timeout=0.5) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port), 10) as sock,
+    ):
+        sock.settimeout(0.1)
+        answer = b""
+        for _ in range(50):
+            with suppress(TimeoutError):
+                answer += sock.recv(1000)
+            if b"421 4.4.2" in answer:
+                return
+            sock.sendall(b"N")
+        raise AssertionError(answer)
 
 
 def test_who_talks_before_the_banner_is_turned_away(tmp_path: Path) -> None:
