@@ -8,7 +8,8 @@ from gatepost.admin.errors import Forbidden, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json
 from gatepost.config.objects import BadObjects, from_dict
-from gatepost.flow.checking import CheckRequest, probe_json
+from gatepost.flow.checking import CheckRequest
+from gatepost.flow.probe_records import probe_json
 from gatepost.model.objects import Connector
 from gatepost.smtp.address import BadAddress, domain_of
 

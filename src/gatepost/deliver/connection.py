@@ -64,6 +64,7 @@ async def open_connection(
     if not (opportunistic and in_tls):
         return failure
     session.dialogue.append((failure.phase.value, f"TLS failed, went on in clear text: {failure.detail}"))
+    session.tls_given_up = failure.detail
     session.tls = None
     try:
         return await _Opening(options, session, with_tls=False).go()
@@ -209,7 +210,9 @@ class _Opening:
         options, mode = self._options, self._options.tls
         name = options.tls_domain or self._session.server
         names = () if mode is TlsMode.CERTIFICATE_VALIDATION else (name,)
-        verdict, detail = tls.judge(tls.peer_chain(encrypted), names, options.tls_ca, options.now_ms())
+        chain = tls.peer_chain(encrypted)
+        options.watcher.presented(chain)
+        verdict, detail = tls.judge(chain, names, options.tls_ca, options.now_ms())
         self._session.tls = tls.tls_facts(encrypted, verdict, detail)
         demanded = mode in (TlsMode.CERTIFICATE_VALIDATION, TlsMode.DOMAIN_VALIDATION)
         pinned = bool(self._session.tls.chain) and self._session.tls.chain[0].fingerprint in options.trusted
@@ -267,6 +270,7 @@ class _Opening:
         raise self._stop(phase, reason, reply.text, reply)
 
     async def _timed(self, phase: Phase, limit: float, step: Coroutine[object, object, T]) -> T:
+        self._options.watcher.begins(phase)
         started = self._loop.time()
         try:
             async with asyncio.timeout(limit):

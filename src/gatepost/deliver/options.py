@@ -1,11 +1,12 @@
 """What a delivery may do and for how long, and what it hands back for each recipient."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from gatepost.model.attempt import Failure, Reply
+from gatepost.model.failure import Phase
 from gatepost.model.mail import BodyMissing, Item
 from gatepost.model.objects import TlsMode
 
@@ -61,6 +62,19 @@ def _ignore(_item: Item) -> None:
     """Keep no journal of messages in doubt."""
 
 
+class Watcher:
+    """Hears how the opening of a connection gets on; this one does not care. Must be cheap."""
+
+    def begins(self, phase: Phase) -> None:
+        """Hear that a step begins: all before it are behind us."""
+
+    def presented(self, chain: Sequence[bytes]) -> None:
+        """Hear which certificates (DER, the server's own first) were presented."""
+
+
+NOBODY = Watcher()
+
+
 def _wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
@@ -83,6 +97,7 @@ class DeliveryOptions:
     open_body: Callable[[Item], AsyncIterator[bytes]] = no_body
     dot_sent: Callable[[Item], None] = _ignore  # called just before a final dot is written; must be cheap
     now_ms: Callable[[], int] = _wall_clock
+    watcher: Watcher = NOBODY
 
 
 class Result(NamedTuple):

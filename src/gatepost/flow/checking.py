@@ -1,47 +1,49 @@
-"""Check a destination stage by stage, with the very code that delivers: what a check says, a delivery would say (B9).
+"""Check a destination: look it up, probe every address, say what a delivery would say, keep what was seen (B9).
 
 Rule: never DATA; a check leaves no mail behind. Results are kept, so that an insight shows what a probe saw last.
 """
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gatepost.deliver.connection import open_connection, try_envelope
 from gatepost.deliver.options import DeliveryOptions
-from gatepost.deliver.session import Connection
-from gatepost.deliver.targets import OwnEndpoints, Plan, PlanFailure, Target, plan
+from gatepost.deliver.probe import Ask, Prober, Seen
+from gatepost.deliver.targets import OwnEndpoints, Plan, PlanFailure, plan
 from gatepost.diagnose.classify import classify
 from gatepost.flow.journey import Journey
+from gatepost.flow.probe_records import PROBE, probe_json, probe_of
 from gatepost.model.attempt import Failure, SessionFacts, last_error
 from gatepost.model.document import Document
-from gatepost.model.failure import LastError, Phase, Reason, iso
+from gatepost.model.failure import LastError, Verdict
 from gatepost.model.ids import to_text
 from gatepost.model.objects import Connector
 from gatepost.model.probe import ProbeResult, ProbeStage
 from gatepost.model.route import DestinationKey
+from gatepost.net.dns import Resolver
 from gatepost.storage.interface import Change
 
-PROBE = "probe"
 KEPT = 20
-MOST_TARGETS = 12
-AT_ONCE = 4
-PATIENCE = 45.0
-SOON_DAYS = 30
-DAY_MS = 86_400_000
-# which stage a phase of a delivery is
-STAGE_OF = {
-    Phase.DNS: "resolve", Phase.ROUTE: "resolve", Phase.CONNECT: "connect", Phase.BANNER: "banner",
-    Phase.EHLO: "ehlo", Phase.STARTTLS: "starttls", Phase.TLS: "certificate", Phase.AUTH: "auth",
-    Phase.MAIL: "mail", Phase.RCPT: "rcpt",
-}  # fmt: skip
-ORDER = ("connect", "banner", "ehlo", "starttls", "certificate", "auth", "mail", "rcpt")
+AT_ONCE = 8  # checks of this process
+
+Allowed = Callable[[str, int], bool]
+
+
+class NotAllowed(Exception):
+    """An address that whoever asks may not have probed."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """What is to be checked: a connector (saved or a draft), and whom a message would be for."""
+    """What is to be checked: a connector (saved or a draft), and whom a message would be for.
+
+    `allowed` judges each address and port before anything is connected to; None: all of them are.
+    """
 
     connector: Connector
     why: str = "check"
@@ -49,165 +51,177 @@ class CheckRequest:
     sender: str = ""
     saved: bool = False
     next_hop: str = ""  # the domain whose MX are asked, with `use_mx`
+    auth: bool = True
+    allowed: Allowed | None = None
+
+    @property
+    def key(self) -> DestinationKey:
+        """Return the destination that the check is about."""
+        connector = self.connector
+        if not connector.use_mx:
+            return DestinationKey("smart", connector.name, "")
+        domain = self.next_hop or self.recipient.rpartition("@")[2]
+        domain = domain or next((d for d in connector.domains if not d.startswith("*")), "")
+        return DestinationKey("mx", connector.name, domain)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that are looked up."""
+        hosts = tuple(host.host for host in self.connector.smart_hosts)
+        return hosts if self.key.kind == "smart" else (self.key.next_hop,)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a check needs of the process: a running gateway, or none."""
+
+    resolver: Resolver
+    is_ours: Callable[[str, int], bool]
+    options: DeliveryOptions
+    hostname: str
+    postmaster: str
+    now: Callable[[], int]
+    new_id: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one address, or the lookup of one host, ended; `failure` None where it takes mail."""
+
+    session: SessionFacts
+    failure: Failure | None
+    verdict: Verdict | None
+    error: LastError | None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A result with the ends that it was made of, in the order in which a delivery would try."""
+
+    result: ProbeResult
+    ends: Sequence[End]
+    planned: Plan | PlanFailure
+
+
+async def run(request: CheckRequest, around: Surroundings) -> AsyncGenerator[ProbeStage | Outcome, None]:
+    """Yield each stage as it ends, and the outcome last; raises `NotAllowed` before anything is connected to."""
+    now, key = around.now(), request.key
+    for name in request.names:
+        around.resolver.flush(name)
+    own = OwnEndpoints(around.is_ours)
+    planned = await plan(key, request.connector, around.resolver, own, random.shuffle)
+    if request.allowed is not None and not isinstance(planned, PlanFailure):
+        for target in planned:
+            if not request.allowed(target.address, target.port):
+                raise NotAllowed(target.address)
+    ask = Ask(request.auth, request.sender or around.postmaster, request.recipient)
+    prober = Prober(around.options, ask, around.new_id, key.id if request.saved else 0)
+    seen: list[Seen] = []
+    stages = prober.run(planned)
+    try:
+        async for one in stages:
+            judged = _judged(one, request, around)
+            seen.append(judged)
+            yield judged.stage
+    finally:
+        await stages.aclose()
+    ends = [_end(one, request, around) for one in sorted(seen, key=lambda s: s.number) if one.end is not None]
+    yield Outcome(_result(request, around.new_id(), now, seen, ends), ends, planned)
+
+
+def _judged(seen: Seen, request: CheckRequest, around: Surroundings) -> Seen:
+    """Return a stage with the documented error where mail stops at it."""
+    if seen.failure is None:
+        return seen
+    error = _end(seen, request, around).error
+    assert error is not None
+    evidence = {**seen.stage.evidence, "error": error.to_json()}
+    return seen._replace(stage=seen.stage._replace(evidence=evidence))
+
+
+def _end(seen: Seen, request: CheckRequest, around: Surroundings) -> End:
+    assert seen.end is not None
+    if seen.failure is None:
+        return End(seen.end, None, None, None)
+    verdict = classify(seen.failure, connector=request.connector, kind=request.key.kind)
+    number = to_text(seen.end.id)
+    error = last_error(seen.failure, verdict, around.now(), around.hostname, number)
+    return End(seen.end, seen.failure, verdict, error)
+
+
+def _result(
+    request: CheckRequest, number: int, now: int, seen: Sequence[Seen], ends: Sequence[End]
+) -> ProbeResult:
+    stages = tuple(one.stage for one in sorted(seen, key=lambda s: s.number))
+    errors = [end.error for end in ends if end.error is not None]
+    working = sum(end.failure is None for end in ends)
+    warned = any(stage.verdict == "warning" for stage in stages)
+    worst = "fail" if not working else "warning" if errors or warned else "pass"
+    hosts = len({one.number for one in seen if one.number >= 0})
+    destination_id = request.key.id if request.saved else 0
+    return ProbeResult(
+        number, now, request.why, request.connector.name, destination_id, bool(working), worst, stages,
+        errors[-1] if errors else None, hosts, working,
+    )  # fmt: skip
 
 
 class Checking:
-    """Runs checks and keeps what they saw."""
+    """Runs checks inside the gateway and keeps what they saw of saved connectors."""
 
     def __init__(self, journey: Journey) -> None:
         self._journey = journey
         self._world = journey.world
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self.watchers: list[Callable[[CheckRequest, Outcome], None]] = []
 
     def key(self, request: CheckRequest) -> DestinationKey:
         """Return the destination that a check is about."""
-        connector = request.connector
-        if not connector.use_mx:
-            return DestinationKey("smart", connector.name, "")
-        domain = request.next_hop or request.recipient.rpartition("@")[2]
-        domain = domain or next((d for d in connector.domains if not d.startswith("*")), "")
-        return DestinationKey("mx", connector.name, domain)
+        return request.key
+
+    def surroundings(self, request: CheckRequest) -> Surroundings:
+        """Return what a check of this request needs."""
+        world = self._world
+        saved = world.connector(request.connector.name) if request.saved else None
+        options = world.delivery_options(saved, lmtp=False)
+        if saved is None:
+            options = draft_options(options, request.connector)
+        return Surroundings(
+            world.resolver, world.own_endpoints, options, world.settings.hostname, world.settings.postmaster,
+            self._journey.now, world.new_id,
+        )  # fmt: skip
+
+    async def stream(self, request: CheckRequest) -> AsyncGenerator[ProbeStage | Outcome, None]:
+        """Yield each stage as it ends, and the outcome last."""
+        if request.saved:  # with what lies over it
+            now = self._world.connector(request.connector.name) or request.connector
+            request = replace(request, connector=now)
+        async with self._turn:
+            stages = run(request, self.surroundings(request))
+            try:
+                async for one in stages:
+                    if isinstance(one, Outcome):
+                        await self._done(request, one)
+                    yield one
+            finally:
+                await stages.aclose()
+
+    async def outcome(self, request: CheckRequest) -> Outcome:
+        """Return what every stage at every address says, with the sessions behind it."""
+        async for one in self.stream(request):
+            if isinstance(one, Outcome):
+                return one
+        raise AssertionError("a check ends in an outcome")
 
     async def check(self, request: CheckRequest) -> ProbeResult:
         """Return what every stage at every address says."""
-        world, key = self._world, self.key(request)
-        now = self._journey.now()
-        world.resolver.flush()
-        own = OwnEndpoints(world.own_endpoints)
-        planned = await plan(key, request.connector, world.resolver, own, random.shuffle)
-        stages, errors = self._resolved(planned, request)
-        working, targets = 0, [] if isinstance(planned, PlanFailure) else list(planned)[:MOST_TARGETS]
-        turn = asyncio.Semaphore(AT_ONCE)
-        results = await asyncio.gather(*(self._one(turn, target, request) for target in targets))
-        for found, error in results:
-            stages += found
-            if error is None:
-                working += 1
-            else:
-                errors.append(error)
-        worst = "fail" if not working else "warning" if errors or _warned(stages) else "pass"
-        result = ProbeResult(
-            world.new_id(), now, request.why, request.connector.name, key.id if request.saved else 0,
-            bool(working), worst, tuple(stages), errors[-1] if errors else None, len(targets), working,
-        )  # fmt: skip
-        if request.saved:
-            await self._keep(result)
-        return result
+        return (await self.outcome(request)).result
 
-    def _resolved(
-        self, planned: Plan | PlanFailure, request: CheckRequest
-    ) -> tuple[list[ProbeStage], list[LastError]]:
-        problems = [planned] if isinstance(planned, PlanFailure) else list(planned.problems)
-        stages: list[ProbeStage] = []
-        errors: list[LastError] = []
-        if not isinstance(planned, PlanFailure):
-            by_name: dict[str, list[Target]] = {}
-            for target in planned:
-                by_name.setdefault(target.server, []).append(target)
-            for name, found in by_name.items():
-                evidence = {"addresses": [t.address for t in found], **found[0].dns}
-                stages.append(ProbeStage("resolve", name, "pass", 0.0, evidence))
-        for problem in problems:
-            session = SessionFacts(
-                self._world.new_id(), 0, self._journey.now(), problem.server, dns=problem.dns
-            )
-            failure = Failure(problem.phase, problem.reason, problem.detail, session)
-            error = self._error(failure, request)
-            evidence = {"detail": problem.detail, "error": error.to_json(), **problem.dns}
-            stages.append(ProbeStage("resolve", problem.server, "fail", 0.0, evidence))
-            errors.append(error)
-        return stages, errors
-
-    def _error(self, failure: Failure, request: CheckRequest) -> LastError:
-        key = self.key(request)
-        verdict = classify(failure, connector=request.connector, kind=key.kind)
-        hostname = self._world.settings.hostname
-        number = to_text(failure.session.id)
-        return last_error(failure, verdict, self._journey.now(), hostname, number)
-
-    def _options(self, connector: Connector, *, saved: bool) -> DeliveryOptions:
-        world = self._world
-        base = world.delivery_options(world.connector(connector.name) if saved else None, lmtp=False)
-        if not saved:
-            base = replace(
-                base, tls=connector.tls, tls_domain=connector.tls_domain, tls_ca=connector.tls_ca,
-                username=connector.username, password=connector.password,
-            )  # fmt: skip
-        return base
-
-    async def _one(
-        self, turn: asyncio.Semaphore, target: Target, request: CheckRequest
-    ) -> tuple[list[ProbeStage], LastError | None]:
-        """Return the stages at one address, and its error where it takes no mail."""
-        session = SessionFacts(
-            self._world.new_id(),
-            0,
-            self._journey.now(),
-            target.server,
-            target.address,
-            target.port,
-            dns=target.dns,
-        )
-        options = self._options(request.connector, saved=request.saved)
-        failure: Failure | None = None
-        reached = "auth"
-        async with turn:
-            try:
-                async with asyncio.timeout(PATIENCE + options.deadlines.connect):
-                    opened = await open_connection(target, options, session)
-                    if isinstance(opened, Failure):
-                        failure = opened
-                    else:
-                        failure, reached = await self._envelope(opened, request)
-            except TimeoutError:
-                failure = Failure(Phase.BANNER, Reason.TIMEOUT, "no answer in time", session)
-        error = self._error(failure, request) if failure is not None else None
-        return self._stages(session, failure, error, reached, options), error
-
-    async def _envelope(self, connection: Connection, request: CheckRequest) -> tuple[Failure | None, str]:
-        failure, reached = None, "auth"
-        if request.recipient:
-            sender = request.sender or self._world.settings.postmaster
-            failure, reached = await try_envelope(connection, sender, request.recipient), "rcpt"
-        connection.close()
-        return failure, reached
-
-    def _stages(
-        self,
-        session: SessionFacts,
-        failure: Failure | None,
-        error: LastError | None,
-        reached: str,
-        options: DeliveryOptions,
-    ) -> list[ProbeStage]:
-        where = f"{session.server} {session.endpoint}".strip()
-        failed = STAGE_OF.get(failure.phase, "connect") if failure is not None else ""
-        if failure is not None and failure.phase is Phase.TLS and session.tls is None:
-            failed = "starttls"
-        found: list[ProbeStage] = []
-        for stage in ORDER:
-            ms = _milliseconds(session, stage)
-            if stage == failed and failure is not None and error is not None:
-                evidence = {**_evidence(session, stage), "detail": failure.detail, "error": error.to_json()}
-                found.append(ProbeStage(stage, where, "fail", ms, evidence))
-                break
-            verdict = self._verdict(session, stage, reached, options)
-            found.append(ProbeStage(stage, where, verdict, ms, _evidence(session, stage)))
-        return found
-
-    def _verdict(self, session: SessionFacts, stage: str, reached: str, options: DeliveryOptions) -> str:
-        if stage == "starttls":
-            return "pass" if session.tls is not None else "skipped"
-        if stage == "certificate":
-            if session.tls is None:
-                return "skipped"
-            leaf = session.tls.chain[0] if session.tls.chain else None
-            soon = leaf is not None and leaf.not_after - self._journey.now() < SOON_DAYS * DAY_MS
-            return "warning" if session.tls.verdict or soon else "pass"
-        if stage == "auth":
-            return "pass" if session.authenticated else "skipped"
-        if stage in ("mail", "rcpt"):
-            return "pass" if reached == "rcpt" else "skipped"
-        return "pass"
+    async def _done(self, request: CheckRequest, outcome: Outcome) -> None:
+        if not request.saved:
+            return
+        await self._keep(outcome.result)
+        for watcher in self.watchers:
+            watcher(request, outcome)
 
     # ---------------------------------------------------------------- what is kept
 
@@ -223,62 +237,15 @@ class Checking:
         found = await self._journey.store.documents(PROBE, prefix=f"{destination_id}/", limit=limit)
         return [document.data or {} for document in found]
 
-
-def _warned(stages: list[ProbeStage]) -> bool:
-    return any(stage.verdict == "warning" for stage in stages)
-
-
-def _milliseconds(session: SessionFacts, stage: str) -> float:
-    return session.timings.get("tls" if stage == "certificate" else stage, 0.0)
+    async def latest(self, destination_id: int) -> ProbeResult | None:
+        """Return what the latest probe of a destination saw."""
+        found = await self.kept(destination_id, 1)
+        return probe_of(found[0]) if found else None
 
 
-def _evidence(session: SessionFacts, stage: str) -> dict[str, object]:
-    if stage == "connect":
-        return {"from": session.local_address}
-    if stage == "banner":
-        return {"banner": session.banner}
-    if stage == "ehlo":
-        return {"offers": list(session.ehlo)}
-    if stage == "starttls" and session.tls is not None:
-        return {"version": session.tls.version, "cipher": session.tls.cipher}
-    if stage == "certificate" and session.tls is not None:
-        chain = [
-            {
-                "subject": c.subject,
-                "issuer": c.issuer,
-                "names": list(c.names),
-                "not_before": iso(c.not_before),
-                "not_after": iso(c.not_after),
-                "key": c.key,
-                "fingerprint": c.fingerprint,
-            }
-            for c in session.tls.chain
-        ]
-        return {"verdict": session.tls.verdict, "detail": session.tls.verdict_detail, "chain": chain}
-    return {}
-
-
-def probe_json(result: ProbeResult) -> dict[str, object]:
-    """Return a result in the documented form."""
-    return {
-        "id": to_text(result.id),
-        "at": iso(result.at),
-        "why": result.why,
-        "connector": result.connector,
-        "ok": result.ok,
-        "verdict": result.verdict,
-        "hosts": result.hosts,
-        "working": result.working,
-        "stages": [
-            {
-                "stage": s.stage,
-                "target": s.target,
-                "ok": s.ok,
-                "verdict": s.verdict,
-                "ms": round(s.ms, 1),
-                "evidence": dict(s.evidence),
-            }
-            for s in result.stages
-        ],
-        "last_error": result.last_error.to_json() if result.last_error is not None else None,
-    }
+def draft_options(base: DeliveryOptions, connector: Connector) -> DeliveryOptions:
+    """Return the options that a connector would have if it were saved."""
+    return replace(
+        base, tls=connector.tls, tls_domain=connector.tls_domain, tls_ca=connector.tls_ca,
+        username=connector.username, password=connector.password, quirks=frozenset(connector.quirks),
+    )  # fmt: skip

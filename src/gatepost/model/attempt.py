@@ -76,6 +76,7 @@ class SessionFacts:
     banner: str = ""
     ehlo: tuple[str, ...] = ()
     tls: TlsFacts | None = None
+    tls_given_up: str = ""  # why an opportunistic session went on in clear text, in words for people
     authenticated: str = ""
     timings: dict[str, float] = field(default_factory=dict)
     dialogue: list[tuple[str, str]] = field(default_factory=list)  # (phase, reply text) of the opening
