@@ -31,7 +31,12 @@ domains = ["partner.example"]
 smart_hosts = ["127.0.0.1:{evil}"]
 """
 pytestmark = pytest.mark.xdist_group("admin centre")
-PAGES = ("/", "/insights", "/queues", "/messages", "/trace")
+PAGES = (
+    "/", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/to-office", "/sources", "/domains",
+    "/domains/contoso.example", "/diagnostics", "/alerts", "/policies", "/policies/mail-stuck", "/channels", "/reports",
+    "/reports?report=ndr", "/reports?report=connectors", "/reports?report=domains", "/audit", "/knowledge",
+    "/knowledge/connection_refused", "/settings",
+)  # fmt: skip
 
 
 class Browser:

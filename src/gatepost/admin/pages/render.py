@@ -43,7 +43,6 @@ NAVIGATION: tuple[tuple[str, str, str, str], ...] = (
     ("/queues", tr("Queues"), "stack-2", "read"),
     ("/messages", tr("Queued messages"), "mail", "read"),
     ("/trace", tr("Message trace"), "search", "read"),
-    ("/map", tr("Mail flow map"), "route", "read"),
     ("/connectors", tr("Connectors"), "plug", "read"),
     ("/sources", tr("Sources"), "inbox", "read"),
     ("/domains", tr("Accepted domains"), "world", "read"),

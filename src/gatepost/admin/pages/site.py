@@ -4,11 +4,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from gatepost.admin.errors import AdminError
-from gatepost.admin.pages import home, insights, queues, sign_in, static_files
+from gatepost.admin.pages import home, insights, more, objects, queues, sign_in, static_files
 from gatepost.admin.pages.door import SignInFirst
 from gatepost.admin.pages.render import page, say_of
 
-PARTS = (static_files, sign_in, home, insights, queues)
+PARTS = (static_files, sign_in, home, insights, queues, more, objects)
 
 
 def add_pages(app: FastAPI) -> None:
