@@ -12,11 +12,12 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
+from gatepost.app.process import forbid_dumps
 from gatepost.app.stored import object_of
 from gatepost.config import overrides
 from gatepost.config.objects import KINDS
 from gatepost.config.secrets import open_box
-from gatepost.config.settings import Settings
+from gatepost.config.settings import BadSettings, Problem, Settings
 from gatepost.deliver.options import Deadlines
 from gatepost.flow.journey import Journey
 from gatepost.flow.pressure import Limits, Pressure
@@ -123,24 +124,17 @@ def drop_privileges(user: str) -> None:
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
+    forbid_dumps()  # another user, another setting
 
 
 async def make_world(settings: Settings, log: Log) -> World:
     """Open the store and build everything around the journey."""
     data_dir = Path(settings.data_dir)
-    folder = settings.sqlite_path.parent if settings.sqlite_path is not None else data_dir
-    store = await open_store("sqlite:" if settings.sqlite_path is not None else settings.store.url, folder)
+    store = await open_store(settings.store.url, data_dir)
     metrics = Metrics()
     store.watch_commits(metrics.commit)
-    free = settings.smtp.min_free_disk
-    limits = Limits(
-        max(free.size, settings.smtp.max_message_size * 3 // 2 if not free.share else 0),
-        free.share,
-        settings.smtp.max_queue_messages,
-        settings.smtp.max_memory,
-    )
     queued = {"count": 0}
-    pressure = Pressure(str(data_dir), limits, lambda: queued["count"])
+    pressure = Pressure(str(data_dir), pressure_limits(settings), lambda: queued["count"])
     maildir = settings.mailboxes.maildir
     resolver = Resolver(
         [str(server) for server in settings.dns.servers],
@@ -172,6 +166,17 @@ async def make_world(settings: Settings, log: Log) -> World:
     )
     world.queued_count = queued
     return world
+
+
+def pressure_limits(settings: Settings) -> Limits:
+    """Return what must be free, and how much may be held, for mail to be accepted."""
+    free = settings.smtp.min_free_disk
+    return Limits(
+        max(free.size, settings.smtp.max_message_size * 3 // 2 if not free.share else 0),
+        free.share,
+        settings.smtp.max_queue_messages,
+        settings.smtp.max_memory,
+    )
 
 
 def deadlines(settings: Settings) -> Deadlines:
@@ -336,8 +341,6 @@ def shortage(pressure: Pressure) -> Refuse | None:
 
 def make_listener(world: World, journey: Journey) -> Listener:
     """Return the receiving side."""
-    settings = world.settings
-    smtp = settings.smtp
     reception = Reception(world, journey)
     hooks = Hooks(
         source_for=reception.source_for,
@@ -351,13 +354,22 @@ def make_listener(world: World, journey: Journey) -> Listener:
         say=world.say,
         count=world.metrics.count,
     )
+    return Listener(receive_options(world.settings, world.store.spool), hooks)
+
+
+def receive_options(settings: Settings, spool: Path) -> ReceiveOptions:
+    """Return what the receiving side offers and bears; raises `BadSettings` where a TLS file is of no use."""
+    smtp = settings.smtp
     tls = None
     if smtp.tls_certificate is not None and smtp.tls_key is not None:
         client_ca = str(smtp.tls_client_ca) if smtp.tls_client_ca else None
-        tls = server_context(str(smtp.tls_certificate), str(smtp.tls_key), client_ca=client_ca)
-    options = ReceiveOptions(
+        try:
+            tls = server_context(str(smtp.tls_certificate), str(smtp.tls_key), client_ca=client_ca)
+        except OSError as problem:  # ssl.SSLError is one
+            raise BadSettings([Problem("smtp.tls_certificate", f"cannot be used: {problem}")]) from problem
+    return ReceiveOptions(
         hostname=settings.hostname,
-        spool_dir=world.store.spool,
+        spool_dir=spool,
         listen=tuple((host, port) for host, port in smtp.listen),
         max_message_size=smtp.max_message_size,
         inline_limit=smtp.inline_limit,
@@ -366,7 +378,10 @@ def make_listener(world: World, journey: Journey) -> Listener:
         max_recipients=smtp.limits.recipients,
         max_connections=smtp.limits.connections,
         max_connections_per_address=smtp.limits.connections_per_address,
+        reserved=smtp.limits.reserved,
         message_rate=smtp.limits.messages_per_minute,
+        max_messages=smtp.limits.messages_per_connection,
+        max_login_failures=smtp.limits.auth_failures,
         max_commands=smtp.limits.commands,
         max_errors=smtp.limits.errors,
         max_unknown=smtp.limits.unknown_commands,
@@ -378,4 +393,3 @@ def make_listener(world: World, journey: Journey) -> Listener:
         tls=tls,
         auth=tls is not None,
     )
-    return Listener(options, hooks)

@@ -10,6 +10,7 @@ from gatepost.admin.serve import serve_admin
 from gatepost.admin.service import Service
 from gatepost.app import building
 from gatepost.app.control import Control
+from gatepost.config.schema import value_of, walk, with_value
 from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
@@ -32,7 +33,15 @@ from gatepost.telemetry.metrics import QueueSample
 EXPIRY_PERIOD = 1.0
 PRESSURE_PERIOD = 1.0
 PRUNE_PERIOD = 3600.0
-GRACE_SECONDS = 30.0
+
+
+def running_settings(old: Settings, new: Settings) -> tuple[Settings, list[str]]:
+    """Return new settings as a running process can have them, and the names of those that it cannot change."""
+    fixed = [name for name, item in walk(Settings) if item.metadata["restart"]]
+    waiting = [name for name in fixed if value_of(old, name) != value_of(new, name)]
+    for name in waiting:
+        new = with_value(new, name, value_of(old, name))
+    return new, waiting
 
 
 class Gateway:
@@ -160,15 +169,20 @@ class Gateway:
 
     def read_settings(self) -> None:
         """Read the settings again, or raise `BadSettings`."""
-        settings = self._reread()
+        wanted = self._reread()
+        settings, waiting = running_settings(self.settings, wanted)
+        options = building.receive_options(settings, self.world.store.spool)
         if settings.log.file is not None:
             self._log.reopen()
+        self._log.level = settings.log.level
         self.settings = self.world.settings = settings
+        self._listener.change(options)
+        self.world.pressure.limits = building.pressure_limits(settings)
         self.world.deadlines = building.deadlines(settings)
         self.world.use(self.world.objects)
         for lane in self.journey.lanes.by_id.values():
             lane.policy = self.journey.policy(lane.connector)
-        self.world.say("settings.reloaded")
+        self.world.say("settings.reloaded", restart_needed=waiting)
 
     def _samples(self) -> list[QueueSample]:
         """Return how much waits behind each connector, as it was counted a moment ago."""
@@ -205,8 +219,9 @@ class Gateway:
     async def _prune(self) -> None:
         while True:
             await asyncio.sleep(PRUNE_PERIOD)
-            before = self.world.now() - self.settings.retention.history * 1000
-            count = await self.world.store.prune(before)
+            now, retention = self.world.now(), self.settings.retention
+            count = await self.world.store.prune(now - retention.history * 1000)
+            await self.world.store.prune_history(now - retention.audit * 1000)
             if count:
                 self.world.say("history.pruned", messages=count)
 
@@ -218,9 +233,9 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         if self._listener is not None:
-            await self._listener.stop(GRACE_SECONDS)
+            await self._listener.stop(self.settings.smtp.timeouts.shutdown)
         if hasattr(self, "journey"):
-            await self.journey.lanes.stop(GRACE_SECONDS)
+            await self.journey.lanes.stop(self.settings.smtp.timeouts.shutdown)
             self.journey.writing.stop()
             await self.world.finish()
         if hasattr(self, "intelligence"):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gatepost.app.process import forbid_dumps, limit_memory
 from gatepost.config.settings import BadSettings, Settings, load
 from gatepost.storage.interface import StoreLocked, StoreUnusable
 
@@ -28,6 +29,10 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
         complain(str(problem))
         return 2
     os.umask(0o077)
+    forbid_dumps()
+    unlimited = limit_memory(settings.process.memory)
+    if unlimited:
+        complain(f"The memory of the process could not be limited: {unlimited}.")
     try:
         Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as problem:
@@ -36,7 +41,7 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         return asyncio.run(_serve(settings, config_path, environ))
-    except (StoreLocked, StoreUnusable) as problem:
+    except (BadSettings, StoreLocked, StoreUnusable) as problem:
         complain(str(problem))
         return 2
     except OSError as problem:

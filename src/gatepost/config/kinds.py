@@ -70,6 +70,8 @@ def _web_address(value: object) -> str:
 
 def _store(value: object) -> str:
     text = values.text(value)
+    if text.startswith("sqlite:") and text.endswith("/"):
+        raise BadValue("names a folder", 'write the file of the database, "sqlite:/srv/gatepost/gatepost.db"')
     if text.startswith(("sqlite:", "postgresql://")) and text != "postgresql://":
         return text
     raise BadValue("is not the address of a store", 'write "sqlite:" or "postgresql://user@host/database"')

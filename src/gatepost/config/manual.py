@@ -27,6 +27,9 @@ All problems of a file are reported at once, and the process ends with exit code
   number counts octets.
 - An **address with port** is `"127.0.0.1:2525"` or `"[::1]:25"`.
 
+`SIGHUP` reads the file again. A setting that says so keeps its value until the process is started again; the log
+line `settings.reloaded` names those that differ.
+
 What an administrator changes while the gateway runs (connectors, accepted domains, sources) is not a setting:
 it lives in the store, see `gatepost apply` and `gatepost export`.
 """
@@ -45,7 +48,9 @@ def manual() -> str:
         lines.append(f"### `{name}`\n")
         lines.append(f"{item.metadata['doc']}\n")
         default = toml_value(item.metadata["default"])
-        lines.append(f"- type: {kind.label}\n- default: `{default}`\n- environment: `{variable(name)}`\n")
+        facts = [f"type: {kind.label}", f"default: `{default}`", f"environment: `{variable(name)}`"]
+        facts += ["a change needs a restart"] if item.metadata["restart"] else []
+        lines.append("".join(f"- {fact}\n" for fact in facts))
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """A schema of settings: a field holds type, default and documentation; loader and manual are made from it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -32,9 +32,13 @@ class Override(NamedTuple):
 Overrides = Mapping[str, Override]
 
 
-def setting(kind: Kind, default: object, doc: str) -> Any:
-    """Return a field that holds one setting; `default` is written as in the file."""
-    return field(default=kind.read(default), metadata={"kind": kind, "default": default, "doc": doc})
+def setting(kind: Kind, default: object, doc: str, *, restart: bool = False) -> Any:
+    """Return a field that holds one setting; `default` is written as in the file.
+
+    `restart`: a running process keeps the value that it was started with.
+    """
+    metadata = {"kind": kind, "default": default, "doc": doc, "restart": restart}
+    return field(default=kind.read(default), metadata=metadata)
 
 
 def section(cls: type[Any], doc: str) -> Any:
@@ -49,6 +53,19 @@ def walk(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, Field[Any]]]:
             yield from walk(item.metadata["section"], f"{prefix}{item.name}.")
         else:
             yield prefix + item.name, item
+
+
+def value_of(settings: object, name: str) -> object:
+    """Return the value of a setting by its dotted name."""
+    for part in name.split("."):
+        settings = getattr(settings, part)
+    return settings
+
+
+def with_value(settings: T, name: str, value: object) -> T:
+    """Return settings in which one, by its dotted name, has another value."""
+    part, _, below = name.partition(".")
+    return replace(settings, **{part: with_value(getattr(settings, part), below, value) if below else value})
 
 
 def read(

@@ -30,7 +30,8 @@ class Store:
     url: str = setting(
         kinds.STORE,
         "sqlite:",
-        "`sqlite:` (a file in `data_dir`), `sqlite:PATH`, or `postgresql://user@host/database`.",
+        "`sqlite:` (`gatepost.db` in `data_dir`), `sqlite:PATH` (that file, the spool beside it), or `postgresql://user@host/database`.",
+        restart=True,
     )
 
 
@@ -40,12 +41,12 @@ class Limits:
 
     connections: int = setting(kinds.whole(1, 100_000), 1000, "Open connections of all clients together.")
     connections_per_address: int = setting(
-        kinds.whole(1, 100_000), 100, "Open connections of one client address."
+        kinds.whole(1, 100_000), 100, "Open connections of one client address that is no source."
     )
     reserved: float = setting(
         kinds.SHARE,
         "20%",
-        "Share of the connections that is kept for clients that have delivered mail before.",
+        "Share of the connections that is kept for sources, and for clients that have delivered mail before.",
     )
     recipients: int = setting(
         kinds.whole(100, 100_000), 1000, "Recipients of one message (RFC 5321 wants 100 or more)."
@@ -54,7 +55,9 @@ class Limits:
         kinds.whole(0, 1_000_000), 0, "Messages of one connection; 0: any number."
     )
     messages_per_minute: int = setting(
-        kinds.whole(0, 1_000_000), 0, "Messages that one client address may send in a minute; 0: any number."
+        kinds.whole(0, 1_000_000),
+        0,
+        "Messages that a client address that is no source may send in a minute; 0: any number.",
     )
     commands: int = setting(
         kinds.whole(10, 100_000),
@@ -65,7 +68,11 @@ class Limits:
     unknown_commands: int = setting(
         kinds.whole(1, 10_000), 20, "Unknown commands before the connection is closed."
     )
-    auth_failures: int = setting(kinds.whole(1, 100), 5, "Failed logins before the connection is closed.")
+    auth_failures: int = setting(
+        kinds.whole(1, 100),
+        5,
+        "Failed logins before the connection is closed; as many of an account or an address before it has to wait.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,9 @@ class ReceiveTimeouts:
     data: float = setting(kinds.TIMEOUT, "3m", "Silence while the content is being sent.")
     session: float = setting(kinds.TIMEOUT, "30m", "The connection, counted from its last message.")
     shutdown: float = setting(
-        kinds.TIMEOUT, "30s", "How long open sessions may go on when the gateway is stopped."
+        kinds.TIMEOUT,
+        "30s",
+        "How long open sessions, and deliveries under way, may go on when the gateway is stopped.",
     )
 
 
@@ -87,7 +96,9 @@ class ReceiveTimeouts:
 class Smtp:
     """How mail comes in."""
 
-    listen: tuple[Endpoint, ...] = setting(kinds.LISTEN_LIST, ["127.0.0.1:2525"], "Where mail is accepted.")
+    listen: tuple[Endpoint, ...] = setting(
+        kinds.LISTEN_LIST, ["127.0.0.1:2525"], "Where mail is accepted.", restart=True
+    )
     tls_certificate: Path | None = setting(
         kinds.OPTIONAL_PATH, "", "PEM file: our certificate, then its issuers."
     )
@@ -125,7 +136,9 @@ class Smtp:
 class Admin:
     """The admin centre and the API."""
 
-    listen: Endpoint = setting(kinds.LISTEN, "127.0.0.1:8025", "Where the admin centre and the API listen.")
+    listen: Endpoint = setting(
+        kinds.LISTEN, "127.0.0.1:8025", "Where the admin centre and the API listen.", restart=True
+    )
     url: str = setting(
         kinds.WEB_ADDRESS, "", "How people reach it, for the links in alerts; empty: `http://` and `listen`."
     )
@@ -139,10 +152,12 @@ class Dns:
     """How names are looked up."""
 
     servers: tuple[Endpoint, ...] = setting(
-        kinds.DNS_SERVERS, [], "The resolvers to ask; empty: the system's."
+        kinds.DNS_SERVERS, [], "The resolvers to ask; empty: the system's.", restart=True
     )
-    timeout: float = setting(kinds.TIMEOUT, "5s", "How long one server may take to answer.")
-    max_ttl: int = setting(kinds.duration("0s", "7d"), "1h", "Longest time that an answer is believed.")
+    timeout: float = setting(kinds.TIMEOUT, "5s", "How long one server may take to answer.", restart=True)
+    max_ttl: int = setting(
+        kinds.duration("0s", "7d"), "1h", "Longest time that an answer is believed.", restart=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +168,7 @@ class Mailboxes:
         kinds.MAILBOXES,
         "maildir:",
         "`maildir:PATH` (empty path: `mail` in `data_dir`) or `lmtp://host:port`.",
+        restart=True,
     )
 
     @property
@@ -272,7 +288,7 @@ class Log:
         kinds.one_of("debug", "info", "warning", "error"), "info", "The least important line that is kept."
     )
     file: Path | None = setting(
-        kinds.OPTIONAL_PATH, "", "Where lines go, one JSON object each; empty: standard error."
+        kinds.OPTIONAL_PATH, "", "Where lines go, one JSON object each; empty: standard error.", restart=True
     )
 
 
@@ -280,9 +296,23 @@ class Log:
 class Clock:
     """The guard that keeps a clock that jumps from expiring mail."""
 
-    tolerance: float = setting(kinds.TIMEOUT, "60s", "A step of the wall clock above this is a jump.")
+    tolerance: float = setting(
+        kinds.TIMEOUT, "60s", "A step of the wall clock above this is a jump.", restart=True
+    )
     settle: float = setting(
-        kinds.TIMEOUT, "15m", "After this time without another jump the new time is believed."
+        kinds.TIMEOUT, "15m", "After this time without another jump the new time is believed.", restart=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What the process may use."""
+
+    memory: int = setting(
+        kinds.SIZE,
+        "4GB",
+        "Private memory that the process never exceeds, far above `smtp.max_memory`; 0: any amount.",
+        restart=True,
     )
 
 
@@ -293,11 +323,18 @@ class Settings:
     hostname: str = setting(
         kinds.OPTIONAL_NAME, "", "The name of this gateway in SMTP and in reports; empty: the machine's name."
     )
-    data_dir: Path = setting(kinds.PATH, "gatepost-data", "Where everything that must survive is kept.")
-    user: str = setting(
-        kinds.TEXT, "", "Who a process started as root becomes once its ports are open; empty: nobody else."
+    data_dir: Path = setting(
+        kinds.PATH, "gatepost-data", "Where everything that must survive is kept.", restart=True
     )
-    node: int = setting(kinds.whole(0, 63), 0, "The number of this process where several share one store.")
+    user: str = setting(
+        kinds.TEXT,
+        "",
+        "Who a process started as root becomes once its ports are open; empty: nobody else.",
+        restart=True,
+    )
+    node: int = setting(
+        kinds.whole(0, 63), 0, "The number of this process where several share one store.", restart=True
+    )
     store: Store = section(Store, "Where the queue, its history and the objects are kept.")
     smtp: Smtp = section(Smtp, "How mail comes in.")
     admin: Admin = section(Admin, "The admin centre and the API.")
@@ -310,6 +347,7 @@ class Settings:
     )
     retention: Retention = section(Retention, "How long things are remembered.")
     log: Log = section(Log, "What the process says of itself.")
+    process: Process = section(Process, "What the process may use.")
     clock: Clock = section(Clock, "The guard that keeps a clock that jumps from expiring mail.")
 
     @property
@@ -398,6 +436,14 @@ def _contradictions(settings: Settings) -> list[Problem]:
                 "smtp.tls_client_ca",
                 "no client certificate can be seen without TLS",
                 "set smtp.tls_certificate",
+            )
+        )
+    if settings.process.memory and settings.process.memory <= smtp.max_memory:
+        problems.append(
+            Problem(
+                "process.memory",
+                "is not above smtp.max_memory",
+                "mail is refused at smtp.max_memory, so that the limit of the process is never met",
             )
         )
     if not smtp.listen:

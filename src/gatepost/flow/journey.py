@@ -52,7 +52,7 @@ class Journey:
         self.world = world
         self.store = world.store
         self.say = world.say
-        self.lanes = Lanes(self, self._make_lane)
+        self.lanes = Lanes(self, self._make_lane, lambda: world.settings.delivery.connections)
         self.writing = Writing(world.store, self.lanes.halt, world.say)
         self.observer = Several(self.say)
         self.retry_clock = schedule.RetryClock(world.now(), world.monotonic())
@@ -503,13 +503,16 @@ class Journey:
         wait = schedule.interval(lane.policy.retry, recipient.attempts + 1, self.chance())
         not_before = 0 if concerns_destination else self.retry_now() + wait
         settlement = Settlement(item.message_id, recipient.n, lane.id, "deferred", attempt, not_before)
-        self.writing.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)))
+
+        def durable(problem: BaseException | None) -> None:
+            if problem is None and not_before:
+                self.lanes.deferred(lane, not_before - self.retry_now())
+
+        self.writing.write(Change(settles=(settlement,), destinations=(self.state_of(lane),)), durable)
         if concerns_destination:
             self.lanes.failed(lane)
         else:
             self._probed_alive(lane, failure)
-            lane.more = True
-            self.world.later(min(wait / 1000, 1.0), lambda: self.lanes.arrived(lane))
 
     def _probed_alive(self, lane: Lane, failure: Failure) -> None:
         """A server that answers MAIL, RCPT or the dot with a reply of its own is there: the others may go."""

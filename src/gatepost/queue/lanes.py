@@ -13,9 +13,11 @@ from gatepost.model.mail import Item
 from gatepost.model.route import DestinationKey
 from gatepost.queue import schedule
 from gatepost.queue.lane import LOW_WATER, WINDOW_ITEMS, Carrier, Lane
+from gatepost.queue.slots import Slots
 
 BODY_BUDGET = 48 << 20
 CLAIM_BYTES = 8 << 20
+UNLIMITED = 1 << 30
 
 
 class Hooks(Protocol):
@@ -57,9 +59,15 @@ class Hooks(Protocol):
 class Lanes:
     """The lanes of this process, by destination id."""
 
-    def __init__(self, hooks: Hooks, make: Callable[[DestinationKey], Lane]) -> None:
+    def __init__(
+        self,
+        hooks: Hooks,
+        make: Callable[[DestinationKey], Lane],
+        limit: Callable[[], int] = lambda: UNLIMITED,
+    ) -> None:
         self._hooks = hooks
         self._make = make
+        self.slots = Slots(limit)
         self.by_id: dict[int, Lane] = {}
         self.body_bytes = 0
         self.stopping = False
@@ -130,6 +138,8 @@ class Lanes:
             lane.resting.popitem()[0].wake()
         wanted = min(allowed - len(lane.connections) - lane.opening, len(lane.items) - lane.opening)
         for _ in range(wanted):
+            if not self.slots.take(lane):
+                return
             lane.opening += 1
             self._start(self._open(lane))
 
@@ -145,6 +155,9 @@ class Lanes:
             connection = await self._hooks.connect(lane)
         finally:
             lane.opening -= 1
+            if connection is None:
+                self.slots.give_back(lane)
+                self.slots.served(self.pump)
         if connection is not None:
             if not connection.busy and connection in lane.connections:
                 lane.resting[connection] = None
@@ -191,11 +204,23 @@ class Lanes:
         ahead = 0 if due > schedule.horizon(now, lane.policy.retry) else due - now
         # What is due and yet was not claimed is under way, or suspended: that is asked again, but not in a hurry.
         delay = max(0.05, ahead / 1000) if ahead > 0 else 1.0
-        if lane.timer is not None:
-            lane.timer.cancel()
         if lane.state == "ready":
-            lane.next_attempt_at = self._hooks.now() + max(ahead, 0)
-            lane.timer = asyncio.get_running_loop().call_later(delay, self._due, lane)
+            self._look_again(lane, delay, max(ahead, 0))
+
+    def deferred(self, lane: Lane, wait: int) -> None:
+        """Look for what has to wait by itself once it is due, in `wait` milliseconds, and not before."""
+        if lane.state == "ready":
+            self._look_again(lane, max(0.05, wait / 1000), wait)
+
+    def _look_again(self, lane: Lane, delay: float, ahead: int) -> None:
+        """Arm the timer; one that comes earlier stays, and finds out what is next."""
+        loop = asyncio.get_running_loop()
+        if lane.timer is not None:
+            if lane.timer.when() <= loop.time() + delay:
+                return
+            lane.timer.cancel()
+        lane.next_attempt_at = self._hooks.now() + ahead
+        lane.timer = loop.call_later(delay, self._due, lane)
 
     def _due(self, lane: Lane) -> None:
         lane.timer = None
@@ -209,6 +234,7 @@ class Lanes:
         """Note a success: the destination is alive; its whole queue may go, with a ramp."""
         lane.breaks = 0
         if lane.state == "retry":
+            self.slots.alive(lane)
             lane.state = "ready"
             lane.probing = False
             lane.window = 1
@@ -337,8 +363,11 @@ class Lanes:
 
     def detach(self, lane: Lane, connection: Carrier) -> None:
         """Forget a connection that has ended."""
-        lane.connections.discard(connection)
-        lane.resting.pop(connection, None)
+        if connection in lane.connections:
+            lane.connections.discard(connection)
+            lane.resting.pop(connection, None)
+            self.slots.give_back(lane)
+            self.slots.served(self.pump)
         if lane.state == "retry" and lane.probing and not lane.connections and not lane.opening:
             lane.probing = False
             if lane.timer is None:

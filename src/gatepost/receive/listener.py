@@ -47,20 +47,15 @@ class Listener:
         self._shared = Shared(
             options=options,
             hooks=self._hooks,
-            config=ServerConfig(
-                hostname=options.hostname,
-                max_message_size=options.max_message_size,
-                max_line_length=options.max_line_length,
-                max_hops=options.max_hops,
-                starttls=options.tls is not None,
-                auth=options.auth,
-            ),
+            config=_config(options),
             loop=loop,
             executor=ThreadPoolExecutor(options.spool_threads, thread_name_prefix="spool"),
             view=memoryview(bytearray(READ_SIZE)),
-            connections=Connections(options.max_connections, options.max_connections_per_address),
+            connections=Connections(
+                options.max_connections, options.max_connections_per_address, options.reserved
+            ),
             rate=MinuteRate(options.message_rate),
-            guard=LoginGuard(),
+            guard=LoginGuard(options.max_login_failures),
             gone=self._session_gone,
         )
         try:
@@ -72,6 +67,23 @@ class Listener:
         for sock in self._sockets:
             loop.add_reader(sock, self._accept, sock)
         self._timer = loop.call_later(_SWEEP, self._sweep)
+
+    def change(self, options: ReceiveOptions) -> None:
+        """Take other limits, times and TLS files into use; what a session has offered already stands for it.
+
+        Where it listens and the folder of the spool stay as they are.
+        """
+        self._options = options
+        shared = self._shared
+        if shared is None:
+            return
+        shared.options = options
+        shared.config = _config(options)
+        shared.connections.change(
+            options.max_connections, options.max_connections_per_address, options.reserved
+        )
+        shared.rate.limit = options.message_rate
+        shared.guard.free = options.max_login_failures
 
     async def stop(self, grace: float) -> None:
         """Stop accepting, say 421 to idle sessions, wait for running content, at most `grace` seconds."""
@@ -178,6 +190,17 @@ class Listener:
         for session in list(shared.sessions):
             session.sweep(now)
         self._timer = shared.loop.call_later(_SWEEP, self._sweep)
+
+
+def _config(options: ReceiveOptions) -> ServerConfig:
+    return ServerConfig(
+        hostname=options.hostname,
+        max_message_size=options.max_message_size,
+        max_line_length=options.max_line_length,
+        max_hops=options.max_hops,
+        starttls=options.tls is not None,
+        auth=options.auth,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

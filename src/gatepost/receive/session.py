@@ -47,7 +47,6 @@ READ_SIZE = 256 * 1024
 MAX_OUTSTANDING = 1024 * 1024  # octets of one session on their way to the disk
 MAX_BUFFERED = 256 * 1024  # octets that wait while an answer is due
 MAX_PIECES = 1024
-MAX_LOGIN_FAILURES = 5
 LINGER = 2.0  # seconds that a client has to read our last words
 
 
@@ -115,6 +114,9 @@ class ReceiveOptions:
     max_commands: int = 500  # commands of a session without a message between them
     max_errors: int = 50
     max_unknown: int = 20
+    max_messages: int = 0  # over one connection; 0: any number
+    max_login_failures: int = 5
+    reserved: float = 0.2  # share of the connections for sources and for who has delivered before
     command_timeout: float = 300.0
     handshake_timeout: float = 30.0
     data_timeout: float = 180.0
@@ -191,7 +193,7 @@ class Session(asyncio.BufferedProtocol):
         self._names: tuple[str, ...] = ()
         self._origin = ""
         self._client = ""
-        self._commands = self._errors = self._unknown = self._login_failures = 0
+        self._commands = self._errors = self._unknown = self._login_failures = self._messages = 0
         self._octets = 0
         now = self._time()
         self._since = now  # the current command is awaited since then
@@ -465,6 +467,9 @@ class Session(asyncio.BufferedProtocol):
         if self._shared.stopping:
             self._reply(421, "4.3.2", "The server is stopping")
             return
+        if self._messages >= self._shared.options.max_messages > 0:
+            self._hang_up(421, "4.7.0", "Too many messages over one connection, open another", "messages")
+            return
         short = hooks.pressure()
         if short is not None:
             hooks.count("refused", why="pressure")
@@ -627,6 +632,9 @@ class Session(asyncio.BufferedProtocol):
             self._incoming = None
         if error is None:
             self._commands = 0
+            self._messages += 1
+            if self._messages == 1:
+                self._shared.connections.proved(self.address)
             self._last_mail = self._time()
             self._answer_later(250, "2.0.0", f"Ok: queued as {ids.to_text(number)}")
             return
@@ -669,6 +677,9 @@ class Session(asyncio.BufferedProtocol):
     def _starttls(self, event: StartTls) -> None:
         assert self._transport is not None
         self._abandon()
+        if self._shared.options.tls is None:  # taken out of the settings since it was offered
+            self._reply(454, "4.7.0", "TLS is not available any more")
+            return
         self._transport.pause_reading()
         self._handshaking = True
         self._reply(220, "2.0.0", "Ready to start TLS")
@@ -723,7 +734,7 @@ class Session(asyncio.BufferedProtocol):
         guard, loop = self._shared.guard, self._shared.loop
         keys = (f"user {event.user}", f"address {self.address}")
         if guard.blocked(keys, loop.time()):
-            self._answer_later(454, "4.7.0", "Too many failed logins, try again later")
+            self._login_refused(454, "4.7.0", "Too many failed logins, try again later")
             return
         try:
             good = await self._hooks.check_login(event.user, event.password)
@@ -740,11 +751,14 @@ class Session(asyncio.BufferedProtocol):
         guard.failed(keys, loop.time())
         self._hooks.count("refused", why="login")
         self._hooks.say("receive.login_failed", user=event.user, client=self.address)
+        self._login_refused(535, "5.7.8", "The user name or the password is wrong")
+
+    def _login_refused(self, code: int, enhanced: str, text: str) -> None:
         self._login_failures += 1
-        if self._login_failures >= MAX_LOGIN_FAILURES and not self._lost:
+        if self._login_failures >= self._shared.options.max_login_failures and not self._lost:
             self._hang_up(421, "4.7.0", "Too many failed logins", "login")
         else:
-            self._answer_later(535, "5.7.8", "The user name or the password is wrong")
+            self._answer_later(code, enhanced, text)
 
 
 _ON: dict[type, Callable[[Session, Any], None]] = {

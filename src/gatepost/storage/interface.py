@@ -479,6 +479,9 @@ class Store(Protocol):
     async def prune(self, before_ms: int) -> int:
         """Forget finished messages accepted before, with their attempts; return how many."""
 
+    async def prune_history(self, before_ms: int) -> None:
+        """Forget changes of objects that were made before; the objects themselves and their revision stay."""
+
     async def backup(self, path: Path) -> None:
         """Write a consistent copy to a file that does not exist yet (large bodies to `path`.spool)."""
 

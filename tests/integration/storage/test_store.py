@@ -676,6 +676,41 @@ def test_pruning_forgets_what_has_ended_and_nothing_else(url: str, tmp_path: Pat
     run(url, tmp_path, story)
 
 
+def test_old_changes_are_forgotten_and_the_objects_and_their_revision_stay(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        one = StoredObject("connector", "to-office", {"enabled": True})
+        await store.save_objects(ObjectsChange(0, NOW, "ann", "made", (one,)))
+        two = one._replace(data={"enabled": False})
+        await store.save_objects(ObjectsChange(1, NOW + HOUR, "eve", "disabled", (two,)))
+        await store.prune_history(NOW + 1)
+        assert [h.revision for h in await store.history(10)] == [2]
+        await store.prune_history(NOW + 2 * HOUR)
+        assert await store.history(10) == []
+        objects = await store.objects()
+        assert (objects.revision, objects.kinds) == (2, {"connector": {"to-office": {"enabled": False}}})
+
+    run(url, tmp_path, story)
+
+
+def test_a_store_address_names_the_file(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'queue' / 'mail.db'}"
+    make = Maker()
+    message = make.message()
+    run(url, tmp_path, lambda store, _: accept(store, message))
+
+    async def again(store: Store, _: Maker) -> None:
+        assert await c.claimed(store) == [message.id]
+
+    run(url, tmp_path, again)
+    assert (tmp_path / "queue" / "mail.db").exists()
+    assert not list(tmp_path.rglob("gatepost.db"))
+
+
+def test_a_store_address_that_names_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="is a folder"):
+        asyncio.run(open_store(f"sqlite:{tmp_path}", tmp_path))
+
+
 def test_a_backup_is_a_store_of_its_own(url: str, tmp_path: Path) -> None:
     if not url.startswith("sqlite"):
         raise AssertionError("give this backend a way to open its backup")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.app.gateway import running_settings
 from gatepost.config.manual import manual
 from gatepost.config.problems import BadSettings, Problem
 from gatepost.config.schema import read, variable, walk
@@ -83,6 +84,22 @@ def test_the_password_in_the_address_of_a_store_is_never_repeated():
     with pytest.raises(BadSettings) as caught:
         settings_of({"store": {"url": "mysql://gw:hunter2@db/mail"}})
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_address_of_a_store_is_a_file_and_not_a_folder():
+    with pytest.raises(BadSettings, match="names a folder"):
+        settings_of({"store": {"url": "sqlite:/srv/gatepost/"}})
+
+
+def test_a_running_process_keeps_what_needs_a_restart_and_says_so():
+    old = settings_of({})
+    new = settings_of(
+        {"data_dir": "/elsewhere", "smtp": {"max_message_size": "1MB", "listen": ["127.0.0.1:1"]}}
+    )
+    running, waiting = running_settings(old, new)
+    assert waiting == ["data_dir", "smtp.listen"]
+    assert (running.data_dir, running.smtp.listen) == (old.data_dir, old.smtp.listen)
+    assert running.smtp.max_message_size == 1 << 20
 
 
 def test_no_two_settings_share_a_variable():

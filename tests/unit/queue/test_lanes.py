@@ -223,3 +223,34 @@ def test_a_retry_planned_by_a_wrong_clock_comes_soon(world):
 
 def test_what_is_due_and_not_claimed_is_not_asked_for_in_a_hurry(world):
     assert planned(world, 999_000, 1_000_000)[0] == pytest.approx(1, abs=0.2)
+
+
+def test_what_was_deferred_is_asked_for_when_it_is_due_and_not_before(world):
+    """A refused message costs no look at the store until its time has come."""
+
+    async def story():
+        lane = lane_of(world)
+        claims = 0
+        claim = world.claim
+
+        async def counted(*arguments):
+            nonlocal claims
+            claims += 1
+            return await claim(*arguments)
+
+        world.claim = counted
+        world.lanes.deferred(lane, 60_000)
+        await asyncio.sleep(0.06)
+        assert claims == 0
+        assert lane.timer.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=1)
+        assert lane.next_attempt_at == world.now() + 60_000
+        world.lanes.deferred(lane, 120_000)  # a later one leaves the timer alone
+        assert lane.timer.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=1)
+        world.stored[lane.id] = [item(1, lane)]
+        world.lanes.deferred(lane, 50)
+        await asyncio.sleep(0.1)
+        await turns()
+        assert claims == 1
+        assert [i.message_id for c in lane.connections for i in c.items] == [1]
+
+    asyncio.run(story())

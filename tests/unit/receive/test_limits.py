@@ -51,3 +51,31 @@ def test_failing_logins_wait_longer_each_time() -> None:
     assert not guard.blocked(keys, 305.0)
     guard.succeeded(keys)
     assert not guard.blocked(keys, 5.0)
+
+
+def test_who_has_delivered_before_may_use_what_is_kept() -> None:
+    """Rule 17."""
+    connections = Connections(10, 0, 0.5)
+    for _ in range(5):
+        connections.opened("192.0.2.1")
+    assert connections.refusal("192.0.2.9", known=False)
+    connections.proved("192.0.2.9")
+    assert connections.refusal("192.0.2.9", known=False) == ""
+
+
+def test_limits_that_are_lowered_close_nothing_and_let_nothing_in() -> None:
+    connections = Connections(10, 0)
+    for _ in range(5):
+        connections.opened("192.0.2.1")
+    connections.change(5, 0, 0.0)
+    assert connections.refusal("192.0.2.2", known=True)
+    connections.closed("192.0.2.1")
+    assert connections.refusal("192.0.2.2", known=False) == ""
+
+
+def test_how_many_logins_may_fail_is_a_setting() -> None:
+    guard = LoginGuard(free=1)
+    guard.failed(("user ann",), 0.0)
+    assert not guard.blocked(("user ann",), 0.5)
+    guard.failed(("user ann",), 0.5)
+    assert guard.blocked(("user ann",), 1.0)

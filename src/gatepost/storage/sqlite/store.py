@@ -35,6 +35,7 @@ from gatepost.storage.interface import (
     ObjectsChange,
     QueuedMessage,
     StoredObjects,
+    StoreUnusable,
     TraceFilter,
     Traffic,
 )
@@ -46,6 +47,7 @@ from gatepost.storage.sqlite.checkpointer import Checkpointer
 from gatepost.storage.sqlite.worker import Worker
 from gatepost.storage.sqlite.writer import Writer
 
+DATABASE = "gatepost.db"  # where no other name is set
 _MOVE_SLICE = 5000
 _NODE = 63  # of the ids that the store makes for attempts that came without one
 
@@ -63,10 +65,14 @@ class SqliteStore:
         loop: asyncio.AbstractEventLoop,
         clock_ms: Callable[[], int] = _now_ms,
         vfs: str | None = None,
+        name: str = DATABASE,
     ) -> None:
         connection.check_version(apsw.sqlite_lib_version())
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._data_dir = data_dir
+        self._path = data_dir / name
+        if self._path.is_dir():
+            raise StoreUnusable(f"{self._path} is a folder: [store] url names the file of the database")
         self._lock = connection.lock_folder(data_dir)
         try:
             self._start(loop, clock_ms, vfs)
@@ -75,7 +81,6 @@ class SqliteStore:
             raise
 
     def _start(self, loop: asyncio.AbstractEventLoop, clock_ms: Callable[[], int], vfs: str | None) -> None:
-        self._path = self._data_dir / "gatepost.db"
         if not self._path.exists():
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         self._spool = self._data_dir / "spool"
@@ -308,6 +313,15 @@ class SqliteStore:
                 return total
             total, after = total + count, last
 
+    async def prune_history(self, before_ms: int) -> None:
+        """Forget who changed which objects; the newest change stays, since it counts the revisions."""
+
+        def forget(applier: Applier, _effects: Effects) -> None:
+            applier.connection.execute(SQL["prune_history"], (before_ms,))
+            applier.connection.execute(SQL["prune_audit"], (before_ms,))
+
+        await self._writer.task(forget, exclusive=False)
+
     async def backup(self, path: Path) -> None:
         """Write a consistent copy."""
         await self._view.ask(lambda c: upkeep.backup(c, self._spool, path))
@@ -347,8 +361,8 @@ class _MoveSlice:
 
 
 async def open_sqlite(
-    data_dir: Path, *, clock_ms: Callable[[], int] = _now_ms, vfs: str | None = None
+    data_dir: Path, *, clock_ms: Callable[[], int] = _now_ms, vfs: str | None = None, name: str = DATABASE
 ) -> SqliteStore:
     """Open (and make, and migrate) the store of a data folder; `StoreLocked` where another process has it."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, lambda: SqliteStore(data_dir, loop, clock_ms, vfs))
+    return await loop.run_in_executor(None, lambda: SqliteStore(data_dir, loop, clock_ms, vfs, name))

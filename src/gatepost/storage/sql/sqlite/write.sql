@@ -198,6 +198,12 @@ DELETE FROM destination_attempt WHERE id < ? AND destination_id NOT IN (SELECT D
 -- name: prune_sessions
 DELETE FROM session WHERE id < ? AND id < coalesce((SELECT min(id) FROM message WHERE open > 0), ?)
 
+-- name: prune_history
+DELETE FROM object_history WHERE revision IN (SELECT revision FROM audit WHERE at < ?)
+
+-- name: prune_audit
+DELETE FROM audit WHERE at < ? AND revision < (SELECT max(revision) FROM audit)
+
 -- name: put_document
 INSERT INTO document (kind, key, at, data) VALUES (?, ?, ?, ?)
 ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at, data = excluded.data
