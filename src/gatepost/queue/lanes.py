@@ -148,6 +148,8 @@ class Lanes:
         lane.resting[connection] = None
         if not lane.items:
             self.pump(lane)
+        if self.slots.crowded and connection in lane.resting and lane.key.kind != "mailbox":
+            connection.close(graceful=True)
 
     async def _open(self, lane: Lane) -> None:
         connection = None

@@ -48,6 +48,11 @@ class Slots:
         else:
             del self._held[lane]
 
+    @property
+    def crowded(self) -> bool:
+        """Return whether a lane without any connection waits for one."""
+        return bool(self._waiting)
+
     def alive(self, lane: Lane) -> None:
         """Note that what a lane holds is no probe any more."""
         self._probes.discard(lane)

@@ -78,6 +78,25 @@ def test_an_idle_connection_is_closed_for_who_waits(world):
     asyncio.run(story())
 
 
+def test_a_connection_that_has_nothing_to_do_any_more_makes_room(world):
+    async def story():
+        world.limit = 1
+        first = fill(world, "a", 1)
+        await turns()
+        second = fill(world, "b", 1)
+        await turns()
+        assert not second.connections
+        connection = next(iter(first.connections))
+        connection.items.clear()
+        connection.busy = False
+        first.under_way -= 1
+        world.lanes.rest(first, connection)
+        await turns()
+        assert second.connections
+
+    asyncio.run(story())
+
+
 def test_probes_leave_half_of_the_connections_to_those_that_live(world):
     async def story():
         world.works = False
