@@ -183,3 +183,17 @@ def test_reports_of_a_real_gateway(tmp_path: Path) -> None:
         table = gateway.run("report", "connectors", "--csv").stdout.splitlines()
         assert table[0].startswith("connector,")
         assert len(table) == 3
+
+
+def test_a_check_knows_of_trouble_before_the_first_message(tmp_path: Path) -> None:
+    """B7, B9: and says when it is over."""
+    port = free_port()
+    with GatewayProcess(tmp_path) as gateway:
+        gateway.apply(OFFICE.format(port=port))
+        assert gateway.run("check", "to-office").returncode == 1
+        found = one(gateway)
+        assert (found["code"], found["connector"], found["messages"]) == ("4.4.316", "to-office", 0)
+        assert gateway.json("insight", "show", found["id"])["probe"]["ok"] is False
+        with FaultServer(port=port):
+            assert gateway.run("check", "to-office").returncode == 0
+            wait_until(lambda: insights(gateway) == [], 10, 0.3, "nothing is broken")

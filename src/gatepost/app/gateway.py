@@ -116,6 +116,7 @@ class Gateway:
         self.control.facts = FactsOf(self.journey, insights)
         self.journey.observer.observers += [insights, self.control.facts]
         self.intelligence.parts.append(insights)
+        self.control.checking.watchers.append(insights.checked)
 
     def _make_alerts(self) -> None:
         """Let administrators be told of what the insights and the queue say."""

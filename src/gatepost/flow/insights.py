@@ -7,39 +7,32 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.deliver.targets import Target
+from gatepost.diagnose.classify import classify
+from gatepost.flow.checking import CheckRequest, Outcome
+from gatepost.flow.common_cause import CommonCause, count_gateway
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final, error_of
 from gatepost.insight import kept
 from gatepost.insight.book import MAX_ENTRIES, Book, LoadOf, Trouble
-from gatepost.insight.correlate import (
-    LEAST,
-    SHOWN_MEMBERS,
-    WINDOW_MS,
-    Failing,
-    Group,
-    common_cause,
-    dissolved,
-    family_of,
-    joins,
-    organisation,
-)
 from gatepost.insight.hosts import Hosts, sight
 from gatepost.insight.weigh import Load
 from gatepost.model.attempt import Failure, SessionFacts
 from gatepost.model.document import Document
 from gatepost.model.evidence import Neighbours
-from gatepost.model.failure import Concern, LastError, Reason, Verdict
+from gatepost.model.failure import Concern, LastError, Phase, Reason, Verdict
 from gatepost.model.insight import Insight, Scope
 from gatepost.model.mail import Item
+from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
 from gatepost.storage.interface import Change, DestinationSummary
 
 PRUNE_MS = 3_600_000
-CORRELATE_MS = 5_000  # so often it is looked whether a common cause is over
 PAGE = 1000
 QUIET_SLACK_MS = 60_000
+OPENING_PHASES = frozenset(
+    {Phase.DNS, Phase.CONNECT, Phase.BANNER, Phase.EHLO, Phase.STARTTLS, Phase.TLS, Phase.AUTH}
+)
 QUIET_ENDED_MS = 3_600_000
-EXAMPLES = 5
 
 Subscriber = Callable[[Insight, Insight | None], None]
 
@@ -55,7 +48,7 @@ class Insights:
         self.hosts = Hosts()
         self._subscribers: list[Subscriber] = []
         self._pruned_at = 0
-        self._correlated = (0, 0)
+        self._common = CommonCause(journey, self.book)
 
     def _retention(self) -> int:
         return self._world.settings.retention.insights * 1000
@@ -124,7 +117,7 @@ class Insights:
         insight = self.book.failed(trouble, now)
         parent = self.book.get(insight.parent) if insight is not None and insight.parent else None
         if parent is not None and parent.fingerprint.scope == Scope.GATEWAY:
-            self._count_gateway(parent.fingerprint.failure_class, verdict.sub, error, now, times)
+            count_gateway(self.book, parent.fingerprint.failure_class, verdict.sub, error, now, times)
 
     def _count_strangers(self, verdict: Verdict, error: LastError, now: int) -> None:
         """Count a domain that never took mail and cannot: mistyped addresses are one insight, not thousands."""
@@ -135,9 +128,6 @@ class Insights:
             ),
             now,
         )  # fmt: skip
-
-    def _count_gateway(self, failure_class: str, sub: str, error: LastError, now: int, times: int) -> None:
-        self.book.failed(Trouble(Scope.GATEWAY, "", 0, failure_class, error, sub, times=times), now)
 
     def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:
         """Note where a destination's names lead now."""
@@ -170,13 +160,42 @@ class Insights:
         for failure_class, count in classes.items():
             self.book.ended(lane.key.connector, lane.id, failure_class, count)
 
+    def checked(self, request: CheckRequest, outcome: Outcome) -> None:
+        """Hear of a check of a saved connector."""
+        self.probed(request.key, [(end.session, end.failure) for end in outcome.ends])
+
+    def probed(self, key: DestinationKey, seen: Sequence[tuple[SessionFacts, Failure | None]]) -> None:
+        """Count what a probe of a saved connector saw at its addresses; None for one that takes mail.
+
+        So a host that fails while others work, or a connector of which none does, is known before the first message.
+        """
+        lane, now = self._journey.lanes.get(key), self._journey.now()
+        failures = []
+        for session, failure in seen:
+            sighted = sight(session, now)._replace(destination_id=lane.id)
+            if failure is None or failure.phase not in OPENING_PHASES:
+                self.hosts.opened(sighted)
+            elif failure.reason is not Reason.CANCELLED:
+                verdict = classify(failure, connector=lane.connector, kind=lane.key.kind)
+                error = error_of(failure, verdict, now, self._world.settings.hostname, session.id)
+                self.hosts.failed(sighted, error)
+                failures.append((verdict, error))
+        self._hosts_now(lane)
+        if len(failures) < len(seen):
+            if not lane.attempts:
+                self.book.recovered(lane.id, now)
+            for verdict, error in failures:
+                self._count(lane, verdict, error, now, Scope.HOSTS)
+        elif failures:
+            self._count(lane, *failures[-1], now, Scope.DESTINATION)
+
     # ---------------------------------------------------------------- every second
 
     def tick(self, now: int) -> None:
         """Let time pass in the book, look for a common cause, write down and tell what changed."""
         self.book.retention_ms = self._retention()
         self.book.tick(now, self.load_of(now), self._gone())
-        self._correlate(now)
+        self._common.look(now)
         if now - self._pruned_at >= PRUNE_MS:
             self._pruned_at = now
             self._prune(now)
@@ -257,86 +276,9 @@ class Insights:
         for kind in (kept.INSIGHT, kept.HOST):
             await self._journey.store.forget(kind, before)
 
-    # ---------------------------------------------------------------- a common cause
-
-    def _correlate(self, now: int) -> None:
-        known = self.book.open_of(Scope.GATEWAY)
-        fresh = (self.book.turns, now // CORRELATE_MS if known else 0)
-        if fresh == self._correlated:
-            return
-        self._correlated = fresh
-        failing = [_failing(insight) for insight in self.book.open_of(Scope.DESTINATION)]
-        if len(failing) < LEAST and not known:
-            return
-        successes = self._successes()
-        for gateway in known:
-            self._follow(gateway, failing, successes, now)
-        taken = {family_of(g.fingerprint.failure_class) for g in self.book.open_of(Scope.GATEWAY)}
-        for group in common_cause(failing, successes):
-            if group.family not in taken:
-                self._open(group, now)
-
-    def _successes(self) -> list[int]:
-        """Return when each destination that leads out and does not fail last worked."""
-        failing = {insight.fingerprint.destination_id for insight in self.book.open_of(Scope.DESTINATION)}
-        return [
-            lane.last_success_at
-            for lane in self._journey.lanes.by_id.values()
-            if lane.id not in failing and lane.last_success_at and lane.key.kind in ("smart", "mx")
-        ]
-
-    def _open(self, group: Group, now: int) -> None:
-        members = [self.book.get(text) for text in group.members]
-        latest = max((m for m in members if m is not None), key=lambda m: m.last_seen)
-        if latest.last_error is None:
-            return
-        attempts = sum(m.attempts for m in members if m is not None)
-        self._count_gateway(group.failure_class, latest.sub, latest.last_error, now, attempts)
-        self._hang(group.fingerprint.text, group.members, group.grouping)
-
-    def _hang(self, text: str, members: Sequence[str], grouping: tuple[tuple[str, int], ...]) -> None:
-        self.book.group(text, tuple(members)[:SHOWN_MEMBERS], grouping)
-        for member in members:
-            self.book.explain(member, text)
-
-    def _follow(
-        self, gateway: Insight, failing: Sequence[Failing], successes: Sequence[int], now: int
-    ) -> None:
-        """Let what fails alike join a known cause; let go when most of it works again."""
-        since = dict(gateway.grouping).get("since", gateway.opened_at)
-        known = family_of(gateway.fingerprint.failure_class)
-        members = [one for one in failing if joins(one, known, since)]
-        working = sum(1 for at in successes if at > since)
-        text = gateway.fingerprint.text
-        if dissolved(len(members), working):
-            self.book.resolve(text, now, "dissolved")
-            return
-        grouping = (("failing", len(members)), ("working", working), ("since", since))
-        self._hang(text, [one.fingerprint for one in members], grouping)
-
     def neighbours(self, destination_id: int, failure_class: str, now: int) -> Neighbours:
         """Return how the other destinations that were tried lately fare."""
-        others = [
-            i for i in self.book.open_of(Scope.DESTINATION) if i.fingerprint.destination_id != destination_id
-        ]
-        failing = [i for i in others if now - i.last_seen <= WINDOW_MS]
-        alike = [i for i in failing if i.fingerprint.failure_class == failure_class]
-        troubled = {i.fingerprint.destination_id for i in others} | {destination_id}
-        working = sum(
-            1
-            for lane in self._journey.lanes.by_id.values()
-            if lane.id not in troubled
-            and lane.key.kind in ("smart", "mx")
-            and now - lane.last_success_at <= WINDOW_MS
-        )
-        places = {i.fingerprint.destination_id for i in failing}
-        return Neighbours(
-            active=len(places) + working,
-            working=working,
-            failing=len(places),
-            failing_alike=len({i.fingerprint.destination_id for i in alike}),
-            examples=tuple(i.destination for i in alike[:EXAMPLES]),
-        )
+        return self._common.neighbours(destination_id, failure_class, now)
 
     # ---------------------------------------------------------------- start and stop
 
@@ -370,15 +312,3 @@ class Insights:
 def _holds_back(failure: Failure, verdict: Verdict) -> bool:
     """Tell whether a reply to one message concerns the whole destination (as `journey` decides)."""
     return verdict.concern is Concern.DESTINATION and failure.reply is not None
-
-
-def _failing(insight: Insight) -> Failing:
-    error = insight.last_error
-    server, address = (error.server, error.address) if error is not None else ("", "")
-    return Failing(
-        insight.fingerprint.text,
-        insight.fingerprint.failure_class,
-        insight.sub,
-        organisation(server, address or insight.destination),
-        insight.opened_at,
-    )

@@ -44,7 +44,7 @@ class Scene:
         self.said = []
         self.store = Store()
         self.summaries = []
-        self.lanes = SimpleNamespace(by_id={})
+        self.lanes = SimpleNamespace(by_id={}, get=self.lane)
         connectors = (Connector("to-office", domains=("office.example",)),)
         self.world = SimpleNamespace(
             new_id=count(1).__next__,
@@ -220,6 +220,45 @@ def test_many_that_fail_alike_are_one_and_later_failures_count_there_too(scene):
         scene.insights.tick(scene.time)
     assert scene.all[Scope.GATEWAY, "connection_timeout"].resolved_why == "dissolved"
     assert {i.parent for i in scene.insights.book.open_of(Scope.DESTINATION)} == {""}
+
+
+def probe(scene, *works):
+    """Let a probe see as many addresses, each of which takes mail or not."""
+    seen = []
+    for number, good in enumerate(works):
+        session = SessionFacts(number + 1, 0, scene.time, "mx.example", f"192.0.2.{number}", 25)
+        seen.append((session, None if good else Failure(Phase.CONNECT, Reason.REFUSED, "refused", session)))
+    scene.insights.probed(OFFICE, seen)
+
+
+def test_a_probe_knows_of_trouble_before_the_first_message(scene):
+    """B7."""
+    probe(scene, False, False)
+    insight = scene.all[Scope.DESTINATION, "connection_refused"]
+    assert (insight.destination, insight.attempts) == ("mail.office.example", 1)
+    scene.time += 1000
+    probe(scene, True, True)
+    assert scene.all[Scope.DESTINATION, "connection_refused"].resolved_why == "recovered"
+
+
+def test_a_probe_names_the_address_that_fails_while_others_work(scene):
+    """B2, B9."""
+    probe(scene, True, False, True)
+    assert set(scene.all) == {(Scope.HOSTS, "connection_refused")}
+    rows = scene.insights.hosts.rows(OFFICE.id)
+    assert {row.address: row.works for row in rows} == {
+        "192.0.2.0": True,
+        "192.0.2.1": False,
+        "192.0.2.2": True,
+    }
+
+
+def test_a_probe_does_not_call_a_destination_mended_that_mail_still_waits_for(scene):
+    """It answers again; that mail gets through is for the next delivery to show."""
+    lane = scene.lane(attempts=3)
+    scene.fail("destination.failed", lane)
+    probe(scene, True)
+    assert scene.all[Scope.DESTINATION, "connection_refused"].state.open
 
 
 def test_what_was_written_is_what_the_next_process_knows(scene):
