@@ -19,6 +19,30 @@ _GROUP = re.compile(r"\(([^()]*)\)(\??)")
 _WORD = re.compile(r"[a-z0-9]+")
 _SIGNS = {"(": "(?:", ")": ")", "|": "|", "?": "?", "*": r"\w*", "~": r"\S{1,80}", "^": "^", "$": "$"}
 _GAP = r".{0,60}?"
+_COMMON = frozenset(
+    [
+        "mailbox",
+        "recipient",
+        "address",
+        "message",
+        "server",
+        "sender",
+        "account",
+        "user",
+        "mail",
+        "host",
+        "connection",
+        "from",
+        "this",
+        "that",
+        "your",
+        "with",
+        "rejected",
+        "denied",
+        "domain",
+        "email",
+    ]
+)
 _STEM = 4  # letters that the beginning of a word is found by
 
 
@@ -93,6 +117,21 @@ def says(text: str, phrase: str) -> bool:
     return has(text, needed(phrase)) and pattern(phrase).search(text) is not None
 
 
+def _rare_word(phrase: str) -> str:
+    """Return a whole word that every text must have, one of those that few texts have; "" where it is not simple."""
+    best, depth = "", 0
+    for token in phrase.split():
+        if "(" in token or ")" in token:
+            depth += token.count("(") - token.count(")")
+        elif not depth and token.isalnum() and token.isascii() and _worth_of(token) > _worth_of(best):
+            best = token
+    return best
+
+
+def _worth_of(word: str) -> int:
+    return 1 if word in _COMMON else 2 * len(word)
+
+
 class Index(Generic[T]):
     """Find which of many phrases a text says, by looking only at those whose words it has."""
 
@@ -104,6 +143,10 @@ class Index(Generic[T]):
             self._add(phrase, value)
 
     def _add(self, phrase: str, value: T) -> None:
+        word = _rare_word(phrase)
+        if word:
+            self._by_word.setdefault(word, []).append((phrase, value))
+            return
         needs = needed(phrase)
         words = [one for one in needs if all(piece.whole for piece in one)]
         stems = [one for one in needs if all(len(piece.letters) >= _STEM for piece in one)]

@@ -10,6 +10,7 @@ from functools import lru_cache
 from gatepost.diagnose.codes import flow_code, phase_of, reason_of
 from gatepost.diagnose.normal import normal
 from gatepost.diagnose.opinion import Evidence, Opinion, details_in, weigh
+from gatepost.explain.opening import open_record
 from gatepost.explain.record import Judgement, Record
 
 
@@ -20,14 +21,16 @@ def judge(record: Record) -> Judgement:
 
 def judge_cached(record: Record) -> Judgement:
     """Return the same as `judge`; texts that differ in addresses and numbers only are weighed once."""
+    record = open_record(record)
     opinion = _opinion(record.text, record.smtp, record.enhanced, record.phase)
+    failure_class = opinion.failure_class
     return Judgement(
         record,
-        opinion.failure_class,
+        failure_class,
         opinion.sub,
-        flow_code(opinion.failure_class),
-        record.phase or opinion.phase or phase_of(opinion.failure_class),
-        record.reason or opinion.reason or reason_of(opinion.failure_class),
+        flow_code(failure_class),
+        record.phase or opinion.phase or phase_of(failure_class),
+        record.reason or opinion.reason or reason_of(failure_class),
         record.smtp >= 500 or record.enhanced.startswith("5") or record.outcome in ("failed", "expired"),
         opinion.confidence,
         opinion.also,

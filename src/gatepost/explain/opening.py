@@ -1,0 +1,208 @@
+# ruff: noqa: E501 (a row of a table is one line)
+"""Open a diagnostic: the server that it names, how far the session came, the reply inside, the kind of system that speaks.
+
+Rule: a form is data with a sample of its own; the words of a text stay what they are, only fields are read out of it.
+Rule: a text is cut before anything is searched in it, and every pattern is linear.
+"""
+
+import re
+from typing import NamedTuple
+
+from gatepost.diagnose.normal import cut
+from gatepost.explain.exchange import look
+from gatepost.explain.record import Record
+from gatepost.explain.replies import find_reply
+from gatepost.explain.stages import phase_of_stage
+
+OUR_SIDE = (
+    "-"  # the destination of what our own side refuses to a client: nothing leaves, and no server is named
+)
+
+_N = r"(?P<server>[^\s\[\](),;:'\"<>{}]{1,255})"
+_A = r"(?P<address>[0-9a-zA-Z:.%-]{2,60})"
+_AP = r"(?P<address>[0-9a-fA-F.]{7,45}?|\[[0-9a-fA-F:.]{2,45}\])(?::(?P<port>\d{1,5}))?(?![\w.:])"
+_PORT = r"(?::(?P<port>\d{1,5}))?"
+
+
+class Form(NamedTuple):
+    """One way to name a server and a stage; `hint` must be in the text for the pattern to be tried."""
+
+    kind: str
+    hint: str
+    pattern: re.Pattern[str]
+    sample: str
+    phase: str = ""
+
+
+class Opened(NamedTuple):
+    """What a text names; "" for nothing."""
+
+    kind: str = ""
+    server: str = ""
+    address: str = ""
+    phase: str = ""
+
+
+def _form(kind: str, hint: str, pattern: str, sample: str, phase: str = "") -> Form:
+    return Form(kind, hint, re.compile(pattern), sample, phase)
+
+
+FORMS = (
+    _form("postfix", " said: ", rf"host {_N}\[{_A}\]{_PORT} said: .*?(?:\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
+    _form("postfix", "refused to talk to me", rf"host {_N}\[{_A}\]{_PORT} refused to talk to me", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
+    _form("postfix", "server refused to talk to me", rf"connect to {_N}\[{_A}\]{_PORT}: server refused to talk", "connect to mx.example.org[192.0.2.1]: server refused to talk to me: 421 no  ", "banner"),
+    _form("postfix", "without sending the initial", rf"connect to {_N}\[{_A}\]{_PORT}: server dropped connection", "connect to mx.example.org[192.0.2.1]: server dropped connection without sending the initial SMTP greeting", "banner"),
+    _form("postfix", "connect to ", rf"connect to {_N}\[{_A}\]{_PORT}:", "connect to mx.example.org[192.0.2.1]:25: Connection refused", "connect"),
+    _form("postfix", "lost connection with", rf"lost connection with {_N}\[{_A}\]{_PORT} while (?P<stage>[^()\n]{{4,80}})", "lost connection with mx.example.org[192.0.2.1] while sending RCPT TO"),
+    _form("postfix", "conversation with", rf"conversation with {_N}\[{_A}\]{_PORT} timed out while (?P<stage>[^()\n]{{4,80}})", "conversation with mx.example.org[192.0.2.1] timed out while sending RCPT TO"),
+    _form("postfix", "by host", rf"by host {_N}\[{_A}\]", "TLS is required, but was not offered by host mx.example.org[192.0.2.1]", "starttls"),
+    _form("postfix", "refused to start TLS", rf"host {_N}\[{_A}\]{_PORT} refused to start TLS", "TLS is required, but host mx.example.org[192.0.2.1] refused to start TLS: 454 no", "starttls"),
+    _form("postfix", "delivery via", rf"delivery via {_N}\[{_A}\]{_PORT}:", "delivery via mx.example.org[192.0.2.1]:25: 250 ok"),
+    _form("postfix", "at server", rf"at server {_N}\[{_A}\]", "SASL authentication failed; cannot authenticate to server at server mx.example.org[192.0.2.1]"),
+    _form("postfix", "SASL", rf"cannot authenticate to server {_N}\[{_A}\]|server {_N.replace('server', 'server2')}\[{_A.replace('address', 'address2')}\] (?:said|offered)", "SASL authentication failed; server smtp.example.org[192.0.2.1] said: 535 no", "auth"),
+    _form("postfix", "Name service error", rf"Name service error for (?:name|domain)[= ]{_N}", "Host or domain name not found. Name service error for name=example.org type=MX: Host not found", "dns"),
+    _form("postfix", "nullMX", rf"Domain {_N} does not accept mail", "Domain example.org does not accept mail (nullMX)", "dns"),
+    _form("postfix", "unable to look up host", rf"unable to look up host {_N}", "unable to look up host mx.example.org: Name or service not known", "dns"),
+    _form("postfix", "loops back to myself", rf"mail for {_N} loops back to myself", "mail for example.org loops back to myself", "dns"),
+    _form("exim", "SMTP error from remote", rf"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n]{{4,200}}?):\s+host {_N} \[{_A}\]", "SMTP error from remote mail server after RCPT TO:<a@example.org>: host mx.example.org [192.0.2.1]: 550 no"),
+    _form("exim", "SMTP error from remote", rf"host {_N} \[{_A}\]\s*(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{{4,200}})", "host mx.example.org [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<a@example.org>:\n    550 no"),
+    _form("exim", " error from remote mail", r"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{4,200})", "LMTP error from remote mail server after RCPT TO:<a@example.org>: 550 no"),
+    _form("exim", "TP error after", r"(?:SMTP|LMTP) error after (?P<stage>[^\n:]{4,200})", "LMTP error after end of data: 452 4.2.2 Mailbox is full"),
+    _form("exim", "closed connection", rf"(?:[Rr]emote host )?{_N} \[{_A}\] closed connection in response to (?P<stage>[^\n]{{2,80}})", "Remote host mx.example.org [192.0.2.1] closed connection in response to RCPT TO:<a@example.org>"),
+    _form("exim", "closed connection", r"[Rr]emote host closed connection in response to (?P<stage>[^\n]{2,80})", "Remote host closed connection in response to EHLO gw.example.org"),
+    _form("exim", "while connected to", rf"while connected to {_N} \[{_A}\] after (?P<stage>[^\n]{{2,80}})", "SMTP timeout while connected to mx.example.org [192.0.2.1] after RCPT TO:<a@example.org>"),
+    _form("exim", " timeout after ", r"(?:SMTP|LMTP) timeout after (?P<stage>[^\n(]{2,80})", "SMTP timeout after end of data (12 bytes written)"),
+    _form("exim", "host ", rf"\bhost {_N} \[{_A}\]:", "host mx.example.org [192.0.2.1]: Connection refused"),
+    _form("exim", "H=", rf"\bH={_N} \[{_A}\]", "H=mx.example.org [192.0.2.1]: Connection refused"),
+    _form("qmail", "does not like recipient", rf"(?:^|[\s:]){_A} does not like recipient", "192.0.2.1 does not like recipient.", "rcpt"),
+    _form("qmail", "but greeting failed", rf"[Cc]onnected to {_A} but greeting failed", "Connected to 192.0.2.1 but greeting failed.", "banner"),
+    _form("qmail", "but my name was rejected", rf"[Cc]onnected to {_A} but my name was rejected", "Connected to 192.0.2.1 but my name was rejected.", "ehlo"),
+    _form("qmail", "but sender was rejected", rf"[Cc]onnected to {_A} but sender was rejected", "Connected to 192.0.2.1 but sender was rejected.", "mail"),
+    _form("qmail", "Possible duplicate", rf"[Cc]onnected to {_A} but connection died", "Connected to 192.0.2.1 but connection died. Possible duplicate!", "eod"),
+    _form("qmail", "but connection died", rf"[Cc]onnected to {_A} but connection died", "Connected to 192.0.2.1 but connection died.", "data"),
+    _form("qmail", "but ", rf"[Cc]onnected to {_A} but ", "Connected to 192.0.2.1 but tls failed."),
+    _form("qmail", "failed on DATA", rf"(?:^|[\s:]){_A} failed on DATA command", "192.0.2.1 failed on DATA command.", "data"),
+    _form("qmail", "failed after I sent", rf"(?:^|[\s:]){_A} failed after I sent the message", "192.0.2.1 failed after I sent the message.", "eod"),
+    _form("qmail", "find any host named", rf"find any host named {_N}", "Sorry, I couldn't find any host named example.org. (#5.1.2)", "dns"),
+    _form("qmail", "Giving up on", rf"[Gg]iving up on {_A}", "Remote host said: 550 no Giving up on 192.0.2.1."),
+    _form("sendmail", "Name server: ", rf"Name server: {_N}", "Name server: mx.example.org.: host name lookup failure", "dns"),
+    _form("sendmail", "onnection ", rf"onnection (?:refused|reset|timed out|closed) (?:by|with) (?:\[(?P<address2>[0-9a-fA-F.:]{{2,60}})\]|{_N})", "Deferred: Connection refused by mx.example.org.", "connect"),
+    _form("sendmail", "peration timed out with", rf"peration timed out with {_N}", "Deferred: Operation timed out with mx.example.org.", "connect"),
+    _form("sendmail", "while talking to", rf"while talking to {_N}", "... while talking to mx.example.org.:"),
+    _form("haraka", "timed out to ", rf"connection timed out to {_AP}", "Failed to get pool entry: Outbound connection timed out to 192.0.2.1:25", "connect"),
+    _form("haraka", "is local, skipping", rf"MX {_N} is local, skipping", "MX 192.0.2.1 is local, skipping since local_mx_ok=false", "dns"),
+    _form("kumomta", "failed to resolve queue", rf"failed to resolve queue {_N}", "451 4.4.4 failed to resolve queue example.org: no MX"),
+    _form("kumomta", "ResolvedAddress", rf"ResolvedAddress \{{ name: \"{_N}\", addr: {_A}", 'connect to ResolvedAddress { name: "mx.example.org", addr: 192.0.2.1 }:25 failed'),
+    _form("", "_25._tcp.", rf"_25\._tcp\.{_N}", "looking up _25._tcp.mx.example.org.: SERVFAIL", "dns"),
+    _form("gmail", "Learn more", rf"\[{_N}\.? {_A}: (?P<stage>[^\]]{{3,80}})\]", "Learn more at https://support.google.com/mail/answer/7720\n[mx.example.org 192.0.2.1: timed out]", "connect"),
+    _form("gmail", "DNS Error", rf"DNS type '\w{{1,5}}' lookup of {_N} responded", "DNS Error: DNS type 'mx' lookup of example.org responded with code NXDOMAIN", "dns"),
+    _form("gmail", "recipient domain", rf"server for the recipient domain \S{{1,255}} by {_N}\.? \[{_A}\]", "rejected by the server for the recipient domain example.org by mx.example.org. [192.0.2.1]"),
+    _form("", "ECONN", r"connect ECONN\w{2,10} (?P<address>[0-9a-fA-F.:]{2,45}?)(?::(?P<port>\d{1,5}))?(?![\w.:])", "connect ECONNREFUSED 192.0.2.1:25", "connect"),
+    _form("", "ETIMEDOUT", r"connect ETIMEDOUT (?P<address>[0-9a-fA-F.:]{2,45}?)(?::(?P<port>\d{1,5}))?(?![\w.:])", "connect ETIMEDOUT 192.0.2.1:25", "connect"),
+    _form("", "getaddrinfo", rf"getaddrinfo (?:ENOTFOUND|EAI_AGAIN) {_N}", "getaddrinfo ENOTFOUND mx.example.org", "dns"),
+    _form("", "dial tcp", rf"dial tcp(?:[46])?(?::| ) ?(?:lookup {_N}|\[?(?P<address>[0-9a-fA-F.:]{{2,45}}?)\]?:(?P<port>\d{{1,5}})(?!\d))", "dial tcp 192.0.2.1:25: connect: connection refused"),
+    _form("exchange", "last endpoint attempted", rf"last endpoint attempted was {_AP}", "The last endpoint attempted was 192.0.2.9:25"),
+    _form("kumomta", "connect to ", rf"connect to \[?{_AP}\]? (?:failed|timed out|timeout)", "connect to 192.0.2.9:25 failed: Connection refused"),
+    _form("postfix", "greeted me with", rf"host {_N}\[{_A}\]{_PORT} greeted me", "host mx.example.org[192.0.2.9]:25 greeted me with my own hostname"),
+    _form("postfix", " with private/", r"(?:lost connection with|conversation with) private/\S{1,80}(?: timed out)? while (?P<stage>[^()\n]{4,80})", "lost connection with private/dovecot-lmtp while receiving the initial server greeting"),
+    _form("", "SMTP host: ", rf"SMTP host: {_N}", "Could not connect to SMTP host: mx.example.org, port: 25", "connect"),
+    _form("", "refused to accept mail", rf"{_N} refused to accept", "mx.example.org refused to accept mail"),
+    _form("", "emote host ", rf"[Rr]emote host {_N} \[{_A}\]", "remote host mx.example.org [192.0.2.1] said no"),
+    _form("", "] said: ", rf"\b{_N} ?\[{_A}\] said:", "mx.example.org [192.0.2.1] said: 550 no"),
+    _form("", "emote MTA", rf"[Rr]emote MTA {_N}", "remote MTA mx.example.org: 550 no"),
+    _form("opensmtpd", "<<< ", r"<<< [245]\d\d[- ](?P<server>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}) ", "<<< 554-example.org (mx) ESMTP Service not available", "banner"),
+)  # fmt: skip
+
+_STAGE = re.compile(
+    r"\(in reply to (?P<stage>[^()]{2,60})\)|\bin response to (?P<stage2>[A-Z]{4}[A-Z: ]{0,12})|\[(?P<stage3>RCPT_TO|MAIL_FROM|BODY|BANNER|EHLO|DATA)\]\s*$"
+)
+_PLACES = frozenset(
+    [
+        "none",
+        "local",
+        "virtual",
+        "dovecot",
+        "lmtp",
+        "maildrop",
+        "procmail",
+        "cyrus",
+        "unknown",
+        "private",
+        "mailman",
+        "pipe",
+        "null",
+    ]
+)
+_PREFIX = re.compile(
+    r"^\s*(?:Diagnostic-Code:\s*)?(?:smtp|x-postfix|x-unix|x-local|lmtp|dns|x-exim|x-notes)\s*;\s*",
+    re.IGNORECASE,
+)
+
+
+def open_record(record: Record) -> Record:
+    """Return a record with what its text says and its fields did not: codes, server, address, phase."""
+    text = cut(record.text, 6000, 2000)
+    reply = find_reply(_PREFIX.sub("", text)) if not (record.smtp and record.enhanced) else None
+    opened = Opened(phase=stage_of(text)) if record.destination == OUR_SIDE else _open(text)
+    server = record.server or opened.server
+    return record._replace(
+        smtp=record.smtp or (reply.smtp if reply else 0),
+        enhanced=record.enhanced or (reply.enhanced if reply else ""),
+        phase=record.phase or opened.phase,
+        server=server,
+        address=record.address or (opened.address if server == opened.server else ""),
+    )
+
+
+def _open(text: str) -> Opened:
+    seen = look(text)
+    opened = open_text(text)
+    if seen.server or seen.address:
+        opened = opened._replace(kind="exchange", server=seen.server, address=seen.address)
+    elif seen.found:
+        opened = opened._replace(kind="exchange")
+    return opened._replace(phase=opened.phase or stage_of(text))
+
+
+def open_text(text: str) -> Opened:
+    """Return what the first form that fits finds; a later form may add the stage that the first has not."""
+    for form in FORMS:
+        if form.hint in text and (found := form.pattern.search(text)):
+            return _opened(form, found.groupdict())
+    return Opened()
+
+
+def stage_of(text: str) -> str:
+    """Return the phase that a text names in the way of Postfix or of Yahoo; "" where it names none."""
+    found = _STAGE.search(text)
+    if found:
+        return phase_of_stage(found["stage"] or found["stage2"] or found["stage3"] or "")
+    return "data" if "STOREDRV" in text else ""
+
+
+def _opened(form: Form, groups: dict[str, str | None]) -> Opened:
+    address = (groups.get("address") or groups.get("address2") or "").rstrip(".")
+    name = server_name(groups.get("server") or groups.get("server2") or "")
+    phase = phase_of_stage(groups.get("stage") or "") or form.phase
+    if "/" in address or not any(c in address for c in ".:"):
+        address = ""
+    return Opened(form.kind, name or address, with_port(address, groups.get("port") or ""), phase)
+
+
+def server_name(name: str) -> str:
+    """Return the name of a server as people write it, without the dot of the root."""
+    name = name.strip(" .[]<>\"'")
+    return "" if "/" in name else name
+
+
+def relay_name(name: str) -> str:
+    """Return the server in a field `relay=`; "" where the mail goes to a program of the same machine, or nowhere."""
+    name = server_name(name)
+    return "" if name.lower() in _PLACES else name
+
+
+def with_port(address: str, port: str) -> str:
+    """Return an address, with its port where there is one."""
+    if not port or not address:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
