@@ -18,7 +18,6 @@ from gatepost.demo.summary import Summary
 PROMISED = ("4.4.312", "4.4.315", "4.4.316", "4.4.317", "4.4.318", "4.7.320")
 LETTER_SECONDS = 0.5
 LOOK_SECONDS = 2.0
-LOGIN_HOURS = "12h"
 
 
 class Postman(threading.Thread):
@@ -87,24 +86,21 @@ def _play(folder: Path, console: Console, for_seconds: float | None) -> int:
 
 def _greet(console: Console, gateway: Gateway, folder: Path) -> None:
     """Tell where everything is."""
-    login = throwaway_token(gateway)
+    login = one_time_login(gateway)
     console.print(
         "[bold]Gatepost demo[/bold]: a gateway, and destination servers that fail in each known way."
     )
     console.print(f"  Admin centre    {gateway.admin_url}", highlight=False)
-    console.print(
-        f"  Its token       {login}  (ends with this run)", highlight=False, markup=False, soft_wrap=True
-    )
+    console.print(f"  Sign in once    {login}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"  SMTP            127.0.0.1:{gateway.smtp_port}", highlight=False)
     console.print(f"  Command line    gatepost --config {gateway.config} queue list", soft_wrap=True)
     console.print(f"  Log             {folder / 'gateway.log'}", soft_wrap=True)
     console.print("  Ctrl-C ends it and removes everything.\n")
 
 
-def throwaway_token(gateway: Gateway) -> str:
-    """Return a token for the admin centre and the API that ends with the demo, at the latest tomorrow."""
-    made = gateway.json("token", "create", "demo", "--scope", "admin", "--expires", LOGIN_HOURS)
-    return str(made["token"])
+def one_time_login(gateway: Gateway) -> str:
+    """Return a link that signs one person in as an administrator of this run."""
+    return str(gateway.json("user", "create", "demo", "--role", "administrator")["link"])
 
 
 def _rounds(for_seconds: float | None) -> Iterator[None]:
