@@ -155,6 +155,9 @@ class Lanes:
         connection = None
         try:
             connection = await self._hooks.connect(lane)
+        except Exception:
+            self._once_more(lane)
+            raise
         finally:
             lane.opening -= 1
             if connection is None:
@@ -169,15 +172,20 @@ class Lanes:
         if lane.claiming:
             return
         lane.claiming = True
+        lane.more = False  # what arrives from here on says so anew
         try:
             limit = 1 if lane.state == "retry" else WINDOW_ITEMS
             room = max(BODY_BUDGET - self.body_bytes, 1 << 20)
             items = await self._hooks.claim(lane, limit, min(CLAIM_BYTES, room))
-            lane.more = len(items) >= limit or sum(i.size for i in items) >= min(CLAIM_BYTES, room)
-            if lane.state == "retry" and items:
-                lane.more = True
-        finally:
+        except Exception:
             lane.claiming = False
+            self._once_more(lane)
+            raise
+        lane.claiming = False
+        if len(items) >= limit or sum(i.size for i in items) >= min(CLAIM_BYTES, room):
+            lane.more = True
+        if lane.state == "retry" and items:
+            lane.more = True
         if not lane.allowed:
             self._hooks.release(items)
             lane.more = lane.more or bool(items)
@@ -185,18 +193,23 @@ class Lanes:
         for item in items:
             lane.items.append(item)
             self.body_bytes += len(item.body) if item.body is not None else 0
-        if items:
+        if items or lane.more:
             self.pump(lane)
         elif lane.state == "retry" and lane.probing and not lane.under_way:
             self._nothing_to_probe(lane)
-        else:
-            await self._watch_deferred(lane)
+        if not lane.more:
+            await self._watch_deferred(
+                lane
+            )  # what waits by itself is not forgotten behind what could be claimed
+
+    def _once_more(self, lane: Lane) -> None:
+        """Try again in a moment what failed for a reason of our own: a lane with mail has a next event."""
+        asyncio.get_running_loop().call_later(1.0, self.arrived, lane)
 
     def _nothing_to_probe(self, lane: Lane) -> None:
         """End a probe for which nothing was due; the first item that falls due probes instead."""
         lane.probing = False
         lane.state = "ready"
-        self._start(self._watch_deferred(lane))
 
     async def _watch_deferred(self, lane: Lane) -> None:
         due = await self._hooks.next_due(lane)

@@ -254,3 +254,82 @@ def test_what_was_deferred_is_asked_for_when_it_is_due_and_not_before(world):
         assert [i.message_id for c in lane.connections for i in c.items] == [1]
 
     asyncio.run(story())
+
+
+def test_what_waits_by_itself_is_not_forgotten_behind_what_could_be_claimed(world):
+    """No message is without a next event: a claim that brings others still looks for the next one that is due."""
+
+    async def story():
+        lane = lane_of(world)
+        world.stored[lane.id] = [item(1, lane)]
+        world.due = 1_030_000
+        world.lanes.arrived(lane)
+        await turns()
+        assert lane.under_way == 1
+        assert lane.timer is not None
+        lane.timer.cancel()
+
+    asyncio.run(story())
+
+
+def test_what_arrives_while_the_store_is_asked_is_asked_for_next(world):
+    async def story():
+        lane = lane_of(world)
+        claims = []
+
+        async def claim(lane, limit, max_bytes):
+            claims.append(limit)
+            if len(claims) == 1:
+                world.lanes.arrived(lane)  # after the store has looked, before its answer is here
+                await asyncio.sleep(0)
+            return []
+
+        world.claim = claim
+        world.lanes.arrived(lane)
+        await turns()
+        assert len(claims) == 2
+
+    asyncio.run(story())
+
+
+def test_a_store_that_cannot_be_read_now_is_asked_again(world):
+    async def story():
+        lane = lane_of(world)
+        asked = []
+
+        async def claim(lane, limit, max_bytes):
+            asked.append(limit)
+            if len(asked) == 1:
+                raise OSError("not now")
+            return []
+
+        world.claim = claim
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: None)
+        loop.call_later = lambda delay, act, *args: loop.call_soon(act, *args)
+        world.lanes.arrived(lane)
+        await turns()
+        assert len(asked) == 2
+
+    asyncio.run(story())
+
+
+def test_looking_for_what_is_due_does_not_stop_the_probe_of_a_destination_in_trouble(world):
+    """The lane failed while the store was asked: the timer is the probe's, and stays."""
+
+    async def story():
+        lane = lane_of(world)
+
+        async def next_due(lane):
+            world.lanes.failed(lane)
+            return 1_030_000
+
+        world.next_due = next_due
+        world.lanes.arrived(lane)
+        await turns()
+        assert lane.state == "retry"
+        assert lane.timer is not None
+        assert not lane.timer.cancelled()
+        lane.timer.cancel()
+
+    asyncio.run(story())
