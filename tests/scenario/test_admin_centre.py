@@ -256,3 +256,67 @@ def test_the_first_start_leads_from_a_link_to_an_administrator(tmp_path: Path) -
         assert browser.ask("POST", "/setup", right)[0] == 303
         assert "Overview" in browser.get("/")
         assert gateway.json("user", "list")[0]["role"] == "administrator"
+
+
+def test_a_connector_is_added_changed_checked_and_deleted_by_forms(gateway: GatewayProcess) -> None:
+    """R15, B9."""
+    browser = signed_in(gateway)
+    form = {
+        "name": "by-form",
+        "to": "partner",
+        "domains": "a.example, b.example",
+        "smart_hosts": "",
+        "tls": "opportunistic",
+    }
+    status, text, _ = browser.ask("POST", "/connectors/save", form)
+    assert status == 422
+    assert "smart host" in text
+    form |= {"smart_hosts": f"127.0.0.1:{free_port()}", "enabled": "on", "port": "25"}
+    status, _, headers = browser.ask("POST", "/connectors/save", form)
+    assert (status, headers["location"]) == (303, "/connectors/by-form")
+    made = gateway.json("connector", "show", "by-form")
+    assert (made["to"], made["domains"], made["enabled"]) == ("partner", ["a.example", "b.example"], True)
+    assert "b.example" in browser.get("/connectors/by-form")
+    changed = {**form, "old": "by-form", "comment": EVIL}
+    del changed["enabled"]
+    assert browser.ask("POST", "/connectors/save", changed)[0] == 303
+    made = gateway.json("connector", "show", "by-form")
+    assert (made["enabled"], made["comment"]) == (False, EVIL)
+    assert "<script>alert" not in browser.get("/connectors/by-form") + browser.get(
+        "/connectors"
+    ) + browser.get("/audit")
+    status, text, _ = browser.ask("POST", "/check", {"connector": "by-form"}, HX_Request="true")
+    assert status == 200
+    assert 'data-verdict="fail"' in text
+    assert "4.4.316" in text
+    assert browser.ask("POST", "/connectors/by-form/delete", {})[0] == 303
+    assert gateway.run("connector", "show", "by-form").returncode == 1
+
+
+def test_a_policy_that_is_built_in_is_changed_by_its_form(gateway: GatewayProcess) -> None:
+    """R18."""
+    browser = signed_in(gateway)
+    assert "2000" in browser.get("/policies/messages-delayed")
+    form = {
+        "old": "messages-delayed",
+        "on": "queue",
+        "messages": "200",
+        "older_than": "1h",
+        "severity": "high",
+        "enabled": "on",
+    }
+    assert browser.ask("POST", "/policies/save", form)[0] == 303
+    assert gateway.json("policy", "show", "messages-delayed")["messages"] == 200
+
+
+def test_a_silence_and_a_user_are_made_by_forms(gateway: GatewayProcess) -> None:
+    browser = signed_in(gateway)
+    form = {"connector": "to-office", "until": "1h", "reason": EVIL}
+    assert browser.ask("POST", "/alerts/silence", form)[0] == 303
+    assert "<script>alert" not in browser.get("/alerts")
+    assert gateway.json("alert", "silences")[0]["reason"] == EVIL
+    status, text, _ = browser.ask("POST", "/settings/user", {"name": "made-by-form", "role": "operator"})
+    assert status == 200
+    assert "once=" in text
+    status, text, _ = browser.ask("POST", "/settings/token", {"name": "t1", "scope": "read", "expires": "1d"})
+    assert "gp_" in text
