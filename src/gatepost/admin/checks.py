@@ -1,17 +1,33 @@
-"""Checks as people and programs ask for them: a connector, a draft of one, a bare host (B9)."""
+"""Checks as people and programs ask for them: a connector, a draft of one, a bare host, the way of an address (B9)."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 
 from gatepost.admin.auth import Caller
+from gatepost.admin.check_words import CheckWords
 from gatepost.admin.errors import Forbidden, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json
 from gatepost.config.objects import BadObjects, from_dict
-from gatepost.flow.checking import CheckRequest
-from gatepost.flow.probe_records import probe_json
+from gatepost.flow.checking import Allowed, CheckRequest, NotAllowed, Outcome
+from gatepost.flow.probe_records import probe_json, stage_json
 from gatepost.model.objects import Connector
+from gatepost.net.webhook import internal
 from gatepost.smtp.address import BadAddress, domain_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be checked: one of connector, draft, smart_host, recipient; a recipient goes with each of them."""
+
+    connector: str = ""
+    draft: Mapping[str, object] | None = None
+    smart_host: str = ""
+    tls: str = ""
+    tls_domain: str = ""
+    recipient: str = ""
+    auth: bool = True
 
 
 class CheckUseCases:
@@ -20,78 +36,132 @@ class CheckUseCases:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def check(
-        self,
-        caller: Caller,
-        *,
-        connector: str = "",
-        draft: Mapping[str, object] | None = None,
-        smart_host: str = "",
-        tls: str = "",
-        tls_domain: str = "",
-        recipient: str = "",
-    ) -> Json:
-        """Check a saved connector, a draft, a bare host, or the way of an address; return every stage."""
+    async def check(self, caller: Caller, wanted: Wanted, lang: str) -> Json:
+        """Check, and return every stage with what it means."""
+        found: Json = {}
+        async for one in self.stream(caller, wanted, lang):
+            found = one
+        result = found["result"]
+        assert isinstance(result, dict)
+        return result
+
+    async def stream(self, caller: Caller, wanted: Wanted, lang: str) -> AsyncGenerator[Json, None]:
+        """Yield `{"stage": ...}` for each stage as it ends, and `{"result": ...}` last.
+
+        Raises before the first one where the check is not possible or not allowed.
+        """
+        request = self.request(caller, wanted)
+        words = CheckWords(lang)
+        stages = self._gateway.checking.stream(request)
+        try:
+            async for one in stages:
+                if isinstance(one, Outcome):
+                    yield {"result": words.with_words(probe_json(one.result), request.connector.to)}
+                else:
+                    yield {"stage": words.stage(stage_json(one))}
+        except NotAllowed as problem:
+            raise Forbidden(
+                tr(
+                    "Only an administrator may check {address}: it is an internal address, and the setting "
+                    "admin.probe_networks does not name it."
+                ),
+                address=problem.address,
+            ) from None
+        finally:
+            await stages.aclose()
+
+    def request(self, caller: Caller, wanted: Wanted) -> CheckRequest:
+        """Return what to do for a caller; raises where it makes no sense."""
+        recipient = wanted.recipient
         if recipient and not _is_address(recipient):
             raise Invalid(tr('"{address}" is no address: write ann@contoso.example.'), address=recipient)
-        if connector:
-            found = next((c for c in self._gateway.objects.connectors if c.name == connector), None)
-            if found is None:
-                raise NotFound(tr("There is no connector {name}."), name=connector)
-            return await self._run(CheckRequest(found, recipient=recipient, saved=True))
-        if draft is not None:
-            made = self._draft({"domains": ["*"], **draft, "name": str(draft.get("name") or "draft")})
-        elif smart_host:
-            fields: dict[str, object] = {"name": "draft", "domains": ["*"], "smart_hosts": [smart_host]}
-            made = self._draft({**fields, "tls": tls or "opportunistic", "tls_domain": tls_domain})
+        if wanted.connector:
+            found = self._connector(wanted.connector)
+            guard = self._guard(caller) if found.use_mx else None
+            return CheckRequest(found, recipient=recipient, saved=True, auth=wanted.auth, allowed=guard)
+        guard = self._guard(caller)
+        if wanted.draft is not None:
+            made = draft({"domains": ["*"], **wanted.draft, "name": str(wanted.draft.get("name") or "draft")})
+        elif wanted.smart_host:
+            made = bare_host(wanted)
         elif recipient:
-            return await self._way_of(recipient)
+            return self._way_of(recipient, guard)
         else:
             raise Invalid(tr("Name a connector, a smart host or a recipient to check."))
-        self._judge(caller, made)
-        return await self._run(CheckRequest(made, recipient=recipient))
+        return CheckRequest(made, recipient=recipient, auth=wanted.auth, allowed=guard)
 
-    async def _way_of(self, recipient: str) -> Json:
-        key = self._gateway.route(recipient).destination
-        found = next((c for c in self._gateway.objects.connectors if c.name == key.connector), None)
-        if key.kind in ("mailbox", "none"):
-            raise Invalid(tr("Mail for {address} leaves through no server: {why}."), address=recipient,
-                          why=self._gateway.route(recipient).why)  # fmt: skip
-        made = found or Connector("", use_mx=True)
-        return await self._run(
-            CheckRequest(made, recipient=recipient, saved=found is not None, next_hop=key.next_hop)
-        )
-
-    def _draft(self, data: Mapping[str, object]) -> Connector:
-        try:
-            made = from_dict("connector", data)
-        except BadObjects as problem:
-            raise Invalid(str(problem.problems[0]), problem.problems) from None
-        assert isinstance(made, Connector)
-        return made
-
-    def _judge(self, caller: Caller, connector: Connector) -> None:
-        """Refuse internal addresses to whoever may not change connectors anyway (a probe is no port scanner)."""
-        if caller.scope == "admin":
-            return
-        for host in connector.smart_hosts:
-            try:
-                inside = not ipaddress.ip_address(host.host).is_global
-            except ValueError:
-                inside = True  # a name may lead anywhere
-            if inside:
-                raise Forbidden(tr("Only an administrator may check a host that is no saved connector's."))
-
-    async def _run(self, request: CheckRequest) -> Json:
-        return probe_json(await self._gateway.checking.check(request))
-
-    async def kept(self, connector: str) -> list[Json]:
-        """Return the latest checks of a connector with smart hosts, newest first."""
-        found = next((c for c in self._gateway.objects.connectors if c.name == connector), None)
+    def _connector(self, name: str) -> Connector:
+        found = next((c for c in self._gateway.objects.connectors if c.name == name), None)
         if found is None:
-            raise NotFound(tr("There is no connector {name}."), name=connector)
-        key = self._gateway.checking.key(CheckRequest(found))
-        return [dict(data) for data in await self._gateway.checking.kept(key.id)]
+            raise NotFound(tr("There is no connector {name}."), name=name)
+        return found
+
+    def _way_of(self, recipient: str, guard: Allowed | None) -> CheckRequest:
+        route = self._gateway.route(recipient)
+        key = route.destination
+        if key.kind in ("mailbox", "none"):
+            raise Invalid(
+                tr("Mail for {address} leaves through no server: {why}."), address=recipient, why=route.why
+            )
+        found = next((c for c in self._gateway.objects.connectors if c.name == key.connector), None)
+        made = found or Connector("", use_mx=True)
+        return CheckRequest(
+            made, recipient=recipient, saved=found is not None, next_hop=key.next_hop,
+            allowed=guard if made.use_mx else None,
+        )  # fmt: skip
+
+    def _guard(self, caller: Caller) -> Allowed | None:
+        """Return what may be connected to; a check by who may not change connectors is no port scanner."""
+        if caller.scope == "admin":
+            return None
+        admin = self._gateway.settings.admin
+        networks = [ipaddress.ip_network(text) for text in admin.probe_networks]
+
+        def allowed(address: str, port: int) -> bool:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+            if port == admin.listen.port and address in (admin.listen.host, "127.0.0.1", "::1"):
+                return False
+            return not internal(address) or any(parsed in network for network in networks)
+
+        return allowed
+
+    async def kept(self, connector: str, destination: str, lang: str) -> list[Json]:
+        """Return the latest checks of a connector, or of one of its destinations, newest first."""
+        found = self._connector(connector) if connector else None
+        if destination.lstrip("-").isdigit():
+            keys = [int(destination)]
+        elif found is not None:
+            keys = self._keys(found)
+        else:
+            raise Invalid(tr("Name a connector or a destination."))
+        words, to = CheckWords(lang), found.to if found is not None else ""
+        rows = [dict(row) for key in keys for row in await self._gateway.checking.kept(key)]
+        rows.sort(key=lambda row: str(row["at"]), reverse=True)
+        return [words.with_words(row, to) for row in rows[:KEPT]]
+
+    def _keys(self, connector: Connector) -> list[int]:
+        """Return the destinations of a connector: one with smart hosts, else one for each domain that is known."""
+        known = [id_ for id_, state in self._gateway.live().items() if state.connector == connector.name]
+        return list(dict.fromkeys([CheckRequest(connector).key.id, *known]))
+
+
+KEPT = 50
+
+
+def draft(data: Mapping[str, object]) -> Connector:
+    """Return a connector that is not saved; raises `Invalid`."""
+    try:
+        made = from_dict("connector", data)
+    except BadObjects as problem:
+        raise Invalid(str(problem.problems[0]), problem.problems) from None
+    assert isinstance(made, Connector)
+    return made
+
+
+def bare_host(wanted: Wanted) -> Connector:
+    """Return a connector to one host."""
+    fields: dict[str, object] = {"name": "draft", "domains": ["*"], "smart_hosts": [wanted.smart_host]}
+    return draft({**fields, "tls": wanted.tls or "opportunistic", "tls_domain": wanted.tls_domain})
 
 
 def _is_address(text: str) -> bool:

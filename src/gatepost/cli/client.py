@@ -87,6 +87,19 @@ class Client:
         finally:
             target.connection.close()
 
+    def lines(self, where: str, body: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+        """Do something, and yield what comes back line by line, a JSON object each."""
+        target = self._target()
+        try:
+            response = self._request(target, "POST", where, body)
+            while text := response.readline():
+                if text.strip():
+                    yield json.loads(text)
+        except (OSError, http.client.HTTPException) as problem:
+            raise unreachable(target, problem) from None
+        finally:
+            target.connection.close()
+
     def _json(self, method: str, where: str, body: Mapping[str, object] | None = None) -> Any:
         target = self._target()
         try:

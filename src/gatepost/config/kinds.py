@@ -134,6 +134,7 @@ LISTEN_LIST = Kind("list of addresses with ports", _endpoints, _list_from_text)
 DNS_SERVERS = Kind(
     "list of addresses, with ports or without", partial(_endpoints, default_port=53), _list_from_text
 )
+NETWORKS = Kind("list of networks", partial(values.listed, read=values.network), _list_from_text)
 LANGUAGE = Kind('"en" or "zh-CN"', _language)
 LANGUAGES = Kind("table: domain to language", _languages, _table_from_text)
 WEB_ADDRESS = Kind("web address", _web_address)

@@ -145,6 +145,11 @@ class Admin:
     session_expiry: int = setting(
         kinds.duration("1m", "30d"), "12h", "How long a login lasts without being used."
     )
+    probe_networks: tuple[str, ...] = setting(
+        kinds.NETWORKS,
+        [],
+        "Internal networks whose hosts an operator may check; administrators may check every host.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,22 @@
-"""Checks of destinations, stage by stage."""
+"""Checks of destinations, stage by stage: at once, or as it happens."""
 
+import asyncio
+import json
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.insights import lang_of
+from gatepost.admin.checks import Wanted
 
 router = APIRouter(tags=["checks"])
 Json = dict[str, Any]
+HEARTBEAT = 10.0
+LINES, EVENTS = "application/x-ndjson", "text/event-stream"
 
 
 class CheckBody(BaseModel):
@@ -20,25 +28,69 @@ class CheckBody(BaseModel):
     tls: str = Field("", max_length=40)
     tls_domain: str = Field("", max_length=255)
     recipient: str = Field("", max_length=320, description="Also MAIL and RCPT; never DATA.")
+    auth: bool = Field(default=True, description="Log in where the connector does.")
+
+    def wanted(self) -> Wanted:
+        """Return it as the use cases want it."""
+        return Wanted(**self.model_dump())
 
 
 @router.post("/check")
-async def check(service: Use, caller: Operator, wanted: CheckBody) -> Json:
+async def check(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> Json:
     """Resolve, connect, banner, EHLO, STARTTLS, certificate, AUTH, and with a recipient MAIL and RCPT."""
-    return await service.checks.check(
-        caller,
-        connector=wanted.connector,
-        draft=wanted.draft,
-        smart_host=wanted.smart_host,
-        tls=wanted.tls,
-        tls_domain=wanted.tls_domain,
-        recipient=wanted.recipient,
+    return await service.checks.check(caller, wanted.wanted(), lang_of(request))
+
+
+@router.post("/check/stream", response_class=StreamingResponse)
+async def stream(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> StreamingResponse:
+    """The same as it happens: `{"stage": ...}` for each stage, `{"result": ...}` last.
+
+    One JSON object a line; server-sent events (`stage`, `result`) for whoever accepts `text/event-stream`.
+    """
+    steps = service.checks.stream(caller, wanted.wanted(), lang_of(request))
+    first = await anext(steps)  # what is not possible or not allowed is said before the answer begins
+    events = EVENTS in request.headers.get("accept", "")
+    return StreamingResponse(
+        _written(first, steps, events=events),
+        media_type=EVENTS if events else LINES,
+        headers={"X-Accel-Buffering": "no"},
     )
+
+
+async def _written(first: Json, steps: AsyncGenerator[Json, None], *, events: bool) -> AsyncGenerator[bytes]:
+    """Yield the steps as lines or events; something now and then shows that we live."""
+    coming: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+    coming.set_result(first)
+    try:
+        while True:
+            done, _ = await asyncio.wait([coming], timeout=HEARTBEAT)
+            if not done:
+                yield b": still here\n\n" if events else b"\n"
+                continue
+            try:
+                step = coming.result()
+            except StopAsyncIteration:
+                return
+            yield _event(step) if events else json.dumps(step).encode() + b"\n"
+            coming = asyncio.ensure_future(anext(steps))
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await steps.aclose()
+
+
+def _event(step: Json) -> bytes:
+    ((kind, data),) = step.items()
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 @router.get("/probes")
 async def probes(
-    service: Use, _caller: Reader, connector: Annotated[str, Query(max_length=200)]
+    request: Request,
+    service: Use,
+    _caller: Reader,
+    connector: Annotated[str, Query(max_length=200)] = "",
+    destination: Annotated[str, Query(max_length=40, description="The id of a destination.")] = "",
 ) -> list[Json]:
-    """Return the latest checks of a connector, newest first."""
-    return await service.checks.kept(connector)
+    """Return the latest checks of a connector or a destination, by whomever, newest first."""
+    return await service.checks.kept(connector, destination, lang_of(request))

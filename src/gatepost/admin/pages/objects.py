@@ -7,9 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
+from gatepost.admin.checks import Wanted
 from gatepost.admin.errors import AdminError, NotFound, tr
 from gatepost.admin.pages.door import Looking
-from gatepost.admin.pages.render import page, say_of
+from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.model.objects import QUIRKS, TlsMode
 
 router = APIRouter(include_in_schema=False)
@@ -182,7 +183,8 @@ def add_kind(kind: Kind) -> None:
     @router.get(f"{path}/{{name}}")
     async def show(request: Request, service: Use, visitor: Looking, name: str) -> HTMLResponse:
         data = service.objects.show(kind.object, name)
-        checks = await service.checks.kept(name) if kind.path == "connectors" else []
+        of_connector = kind.path == "connectors"
+        checks = await service.checks.kept(name, "", language_of(request)) if of_connector else []
         changes = [
             c for c in await service.objects.history(300) if c["kind"] == kind.object and c["name"] == name
         ]
@@ -242,17 +244,15 @@ async def check(request: Request, service: Use, visitor: Looking) -> HTMLRespons
             for k, v in read(kind, form).items()
             if v not in (None, []) and k not in ("password", "username")
         }
-        found = await service.checks.check(
-            visitor.caller, draft={"name": str(form.get("name") or "draft"), **given}, recipient=recipient
-        )
+        wanted = Wanted(draft={"name": str(form.get("name") or "draft"), **given}, recipient=recipient)
     else:
-        found = await service.checks.check(
-            visitor.caller,
+        wanted = Wanted(
             connector=str(form.get("connector", "")),
             smart_host=str(form.get("smart_host", "")).strip(),
             tls=str(form.get("tls", "")),
             recipient=recipient,
         )
+    found = await service.checks.check(visitor.caller, wanted, language_of(request))
     return page(request, "check.html", visitor, found=found)
 
 
