@@ -296,6 +296,7 @@ class Journey:
                 first = False
                 if any(r.outcome == "delivered" for r in results):
                     self._succeeded(lane)
+            lane.measure(results[0].milliseconds)
             self._settle(lane, item, results, session, where)
 
         def lost(connection: Connection | MailboxCarrier, failure: Failure | None) -> None:

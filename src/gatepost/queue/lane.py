@@ -17,6 +17,7 @@ from gatepost.model.route import DestinationKey
 
 WINDOW_ITEMS = 256
 LOW_WATER = 64
+MOMENT_MS = 2.0
 
 
 class Carrier(Protocol):
@@ -64,6 +65,8 @@ class Lane:
         "more",
         "next_attempt_at",
         "opening",
+        "pace",
+        "patience",
         "policy",
         "probing",
         "queued_since",
@@ -74,6 +77,7 @@ class Lane:
         "suspended_reason",
         "suspended_until",
         "take",
+        "taken",
         "timer",
         "under_way",
         "window",
@@ -91,6 +95,9 @@ class Lane:
         self.connections: set[Carrier] = set()
         self.resting: dict[Carrier, None] = {}  # connections with nothing to do, the last one first
         self.opening = 0
+        self.pace = 0.0  # milliseconds that a message takes on a connection, lately; 0: not known
+        self.taken = 0  # items that connections took
+        self.patience: asyncio.TimerHandle | None = None  # set while items wait for connections at work
         self.under_way = 0
         self.window = min(5, policy.concurrency)
         self.attempts = 0
@@ -121,6 +128,17 @@ class Lane:
         if self.state == "retry":
             return 1 if self.probing else 0
         return min(self.window, self.policy.concurrency)
+
+    def measure(self, milliseconds: float) -> None:
+        """Note how long a message took; 0 where it was not tried."""
+        if milliseconds:
+            self.pace = self.pace + (milliseconds - self.pace) / 8 if self.pace else milliseconds
+
+    @property
+    def wanted(self) -> int:
+        """How many connections should be at work, so that what waits is gone in a moment."""
+        waiting = len(self.items)
+        return min(waiting, 1 + int(waiting * self.pace / MOMENT_MS)) if self.pace else waiting
 
     @property
     def idle(self) -> bool:

@@ -17,6 +17,7 @@ from gatepost.queue.slots import Slots
 
 BODY_BUDGET = 48 << 20
 CLAIM_BYTES = 8 << 20
+PATIENCE = 0.005  # seconds that items wait for connections at work before others are asked
 UNLIMITED = 1 << 30
 
 
@@ -117,6 +118,7 @@ class Lanes:
             return None  # one probe at a time
         item = lane.items.popleft()
         lane.under_way += 1
+        lane.taken += 1
         if item.body is not None:
             self.body_bytes -= len(item.body)
         if lane.more and len(lane.items) < LOW_WATER and not lane.claiming:
@@ -132,16 +134,38 @@ class Lanes:
             if lane.more and not lane.claiming:
                 self._start(self._refill(lane))
             return
-        for _ in range(len(lane.resting)):  # one that may not take anything rests again
+        self._put_to_work(lane, allowed, lane.wanted)
+        if lane.items and lane.patience is None:
+            self._be_patient(lane)
+
+    def _put_to_work(self, lane: Lane, allowed: int, wanted: int) -> None:
+        """Wake and open connections until so many are at work: a quick next hop is served best by a few."""
+        more = wanted - (len(lane.connections) - len(lane.resting)) - lane.opening
+        for _ in range(min(more, len(lane.resting))):  # one that may not take anything rests again
             if not lane.items:
                 return
             lane.resting.popitem()[0].wake()
-        wanted = min(allowed - len(lane.connections) - lane.opening, len(lane.items) - lane.opening)
-        for _ in range(wanted):
+            more -= 1
+        room = allowed - len(lane.connections) - lane.opening
+        for _ in range(min(more, room, len(lane.items) - lane.opening)):
             if not self.slots.take(lane):
                 return
             lane.opening += 1
             self._start(self._open(lane))
+
+    def _be_patient(self, lane: Lane) -> None:
+        """Look again in a moment whether those at work take what waits."""
+        loop = asyncio.get_running_loop()
+        lane.patience = loop.call_later(PATIENCE, self._lose_patience, lane, lane.taken)
+
+    def _lose_patience(self, lane: Lane, taken: int) -> None:
+        lane.patience = None
+        if not lane.items or not lane.allowed or self.stopping:
+            return
+        if lane.taken == taken:  # those at work are stuck: whoever else there is, now
+            self._put_to_work(lane, lane.allowed, len(lane.connections) + len(lane.items))
+        if len(lane.connections) > len(lane.resting):
+            self._be_patient(lane)
 
     def rest(self, lane: Lane, connection: Carrier) -> None:
         """Keep a connection that has nothing to do, to be woken for the next item."""

@@ -141,9 +141,59 @@ def test_a_probe_that_succeeds_lets_the_whole_queue_go_with_a_ramp(world):
         assert lane.attempts == 0
         lane.under_way -= 1
         world.connections[0].busy = False
+        world.lanes.rest(lane, world.connections[0])
         world.lanes.pump(lane)
         await turns(50)
         assert len(lane.connections) == 2
+
+    asyncio.run(story())
+
+
+def test_a_quick_next_hop_is_served_by_as_few_connections_as_are_enough(world):
+    """Fewer connections with more to do each cost less, and the mail is gone as soon."""
+
+    async def story():
+        lane = lane_of(world)
+        lane.window = 20
+        lane.measure(0.5)
+        for n in range(3):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        assert len(lane.connections) == 1
+        for n in range(10, 30):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        assert 2 <= len(lane.connections) <= 8
+
+    asyncio.run(story())
+
+
+def test_a_slow_next_hop_gets_all_the_connections_that_it_may_have(world):
+    async def story():
+        lane = lane_of(world)
+        lane.window = 20
+        lane.measure(300)
+        for n in range(10):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        assert len(lane.connections) == 10
+
+    asyncio.run(story())
+
+
+def test_a_connection_that_hangs_holds_nothing_up_although_the_next_hop_was_quick(world):
+    """B6: what was counted on turned out differently, so others are asked a moment later."""
+
+    async def story():
+        lane = lane_of(world)
+        lane.window = 20
+        lane.measure(0.5)
+        for n in range(3):
+            world.lanes.enqueue(lane, item(n, lane))
+        await turns()
+        assert len(lane.connections) == 1
+        await asyncio.sleep(0.1)
+        assert len(lane.connections) == 3
 
     asyncio.run(story())
 
