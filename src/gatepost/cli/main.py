@@ -40,6 +40,7 @@ COMMANDS = {
         "gatepost.cli.check:check",
         tr("Check a connector or a host, stage by stage; nothing is delivered."),
     ),
+    "explain": ("gatepost.cli.explain:explain", tr("Explain any error, bounce or log of any mail system.")),
     "route": ("gatepost.cli.route:route", tr("Where an address goes, and why.")),
     "user": ("gatepost.cli.user:user", tr("Who may sign in to the admin centre.")),
     "token": ("gatepost.cli.token:token", tr("Tokens for programs that use the API.")),

@@ -8,7 +8,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from gatepost.model.failure import FailureClass, clean
@@ -17,6 +17,7 @@ LANGUAGES = ("en", "zh-CN")
 OWNERS = ("us", "on-premises", "partner", "recipient", "dns-host", "network", "sender")
 _DESTINATION = "destination"
 _PLACEHOLDER = re.compile(r"\{(server|connector)\}")
+_HEAD = re.compile(r"^\[([a-z_]+)\]$", re.MULTILINE)
 # Chinese puts a blank around Latin names only
 _BLANK_IN_CHINESE = re.compile(r"(?<=[\u3001-\uff1f]) (?=[\u3001-\uff1f])")
 
@@ -136,7 +137,7 @@ _TO_DESTINATION = {"on-premises": "on-premises", "partner": "partner"}
 
 def entry(failure_class: FailureClass) -> Entry:
     """Return what the catalogue knows of a class."""
-    return _entries()[failure_class]
+    return _entry_of(failure_class)
 
 
 def explain(
@@ -220,13 +221,21 @@ def _fixes(known: Entry, words: _Words, to: str) -> tuple[Fix, ...]:
 
 
 @cache
-def _entries() -> dict[FailureClass, Entry]:
-    folder = resources.files("gatepost.diagnose") / "texts"
-    found: dict[FailureClass, Entry] = {}
-    for name in ("reaching.toml", "refusing.toml"):
-        for key, data in tomllib.loads((folder / name).read_text("utf-8")).items():
-            found[FailureClass(key)] = _entry(FailureClass(key), data)
-    return found
+def _entry_of(failure_class: FailureClass) -> Entry:
+    """Read one class alone: whoever explains one error need not wait for all of them."""
+    key = str(failure_class)
+    data = tomllib.loads(_sections()[key])[key]
+    return _entry(failure_class, data)
+
+
+@cache
+def _sections() -> dict[str, str]:
+    """Return the text of each class, its tables included, cut at the heads of the classes."""
+    folder = Path(__file__).with_name("texts")
+    text = "".join((folder / name).read_text("utf-8") for name in ("reaching.toml", "refusing.toml"))
+    heads = [*_HEAD.finditer(text)]
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return {head[1]: text[head.start() : end] for head, end in zip(heads, ends, strict=True)}
 
 
 def _entry(failure_class: FailureClass, data: dict[str, Any]) -> Entry:

@@ -6,12 +6,12 @@ contradicts makes it less sure. What nothing decides gets a low confidence, and 
 
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from gatepost.diagnose.normal import normal
-from gatepost.diagnose.phrases import Index, says
-from gatepost.diagnose.rules import Rule, code_rules, digit_rules, rules
+from gatepost.diagnose.phrases import says
+from gatepost.diagnose.rules import Rule, code_rules, digit_rules, index, rules
 from gatepost.model.failure import FailureClass as C
 
 _AGREES = 0.15  # of the weight of a code that says the same as words
@@ -108,7 +108,9 @@ def _confidence(weight: float, rival: float) -> float:
 
 def _words(evidence: Evidence) -> Iterable[_Vote]:
     seen: set[str] = set()
-    for _, rule in _index().matches(evidence.text):
+    known = rules()
+    for _, number in index().matches(evidence.text):
+        rule = known[number]
         if rule.name not in seen and _fits(rule, evidence):
             seen.add(rule.name)
             yield _Vote(
@@ -143,8 +145,3 @@ def _codes(evidence: Evidence) -> Iterable[_Vote]:
     said = digits.get((evidence.phase, evidence.smtp)) or digits.get(("", evidence.smtp))
     if said is not None:
         yield _Vote(said.failure_class, said.weight, str(evidence.smtp), "", "", "", (), worded=False)
-
-
-@cache
-def _index() -> Index[Rule]:
-    return Index((phrase, rule) for rule in rules() for phrase in rule.phrases)

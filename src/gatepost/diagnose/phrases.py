@@ -6,9 +6,9 @@ ends of the text. Phrases begin and end at the borders of words.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gatepost.diagnose.normal import fold
 
@@ -132,17 +132,25 @@ def _worth_of(word: str) -> int:
     return 1 if word in _COMMON else 2 * len(word)
 
 
+Entries = list[tuple[str, T]]
+Tables = dict[str, Any]
+
+
 class Index(Generic[T]):
     """Find which of many phrases a text says, by looking only at those whose words it has."""
 
-    def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
-        self._by_word: dict[str, list[tuple[str, T]]] = {}
-        self._by_stem: dict[str, list[tuple[str, T]]] = {}
-        self._others: list[tuple[str, T]] = []  # of other scripts
-        for phrase, value in entries:
-            self._add(phrase, value)
+    def __init__(self, tables: Tables | None = None) -> None:
+        tables = tables or {}
+        self._by_word: dict[str, Entries[T]] = tables.get("words", {})
+        self._by_stem: dict[str, Entries[T]] = tables.get("stems", {})
+        self._others: Entries[T] = tables.get("others", [])  # of other scripts
 
-    def _add(self, phrase: str, value: T) -> None:
+    def tables(self) -> Tables:
+        """Return the index as a value that JSON can hold."""
+        return {"words": self._by_word, "stems": self._by_stem, "others": self._others}
+
+    def add(self, phrase: str, value: T) -> None:
+        """Put a phrase in."""
         word = _rare_word(phrase)
         if word:
             self._by_word.setdefault(word, []).append((phrase, value))

@@ -1,33 +1,19 @@
 """The rules: what failures are told in, of any mail system; data (`rules/*.toml`), each with a sample of its own.
 
 A rule is words that a text may say, the class that they mean, and how sure that is. A rule of codes says the same of
-enhanced status codes. What they amount to together is `diagnose.opinion`.
+enhanced status codes. What they amount to together is `diagnose.opinion`. Loaded is `rules.json`, which
+`diagnose.compile` makes of them.
 """
 
-import tomllib
+import json
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from gatepost.diagnose.phrases import Index
 from gatepost.model.failure import FailureClass
 
-FILES = (
-    "dns",
-    "connect",
-    "session",
-    "tls",
-    "queue",
-    "recipient",
-    "mailbox",
-    "sender",
-    "block",
-    "content",
-    "policy",
-    "login",
-    "throttle",
-    "system",
-    "protocol",
-)
+COMPILED = Path(__file__).with_name("rules.json")
 
 
 class Rule(NamedTuple):
@@ -40,7 +26,6 @@ class Rule(NamedTuple):
     name: str
     failure_class: FailureClass
     weight: int
-    phrases: tuple[str, ...]
     sample: str
     sub: str = ""
     phase: str = ""
@@ -74,64 +59,47 @@ class DigitRule(NamedTuple):
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return the rules of words."""
-    return tuple(_rule(name, data) for file in FILES for name, data in _read(file).items())
+    return tuple(_rule(row) for row in _data()["rules"])
+
+
+@cache
+def index() -> Index[int]:
+    """Return the index of all phrases; its values are places in `rules()`."""
+    return Index(_data()["index"])
 
 
 @cache
 def code_rules() -> dict[str, CodeRule]:
     """Return the rules of enhanced codes, by code without class digit."""
-    found = [_code(data) for data in _read("codes")["code"]]
-    return {code: row for row in found for code in row.codes}
+    found = {}
+    for codes, failure_class, weight, sub, phase, also in _data()["codes"]:
+        row = CodeRule(tuple(codes), FailureClass(failure_class), weight, sub, phase, _classes(also))
+        found.update(dict.fromkeys(codes, row))
+    return found
 
 
 @cache
 def digit_rules() -> dict[tuple[str, int], DigitRule]:
     """Return the rules of three digits, by phase ("" for any) and code."""
     rows = [
-        DigitRule(d["smtp"], FailureClass(d["class"]), d["weight"], d.get("phase", "")) for d in _digits()
+        DigitRule(smtp, FailureClass(name), weight, phase) for smtp, name, weight, phase in _data()["digits"]
     ]
     return {(row.phase, row.smtp): row for row in rows}
 
 
-def _digits() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _read("codes")["digits"]
-    return found
+def _rule(row: list[Any]) -> Rule:
+    name, failure_class, weight, sample, sub, phase, reason, also, unless, smtp, phases = row
+    return Rule(
+        name, FailureClass(failure_class), weight, sample, sub, phase, reason, _classes(also),
+        tuple(unless), tuple(smtp), tuple(phases),
+    )  # fmt: skip
+
+
+def _classes(names: list[str]) -> tuple[FailureClass, ...]:
+    return tuple(FailureClass(name) for name in names)
 
 
 @cache
-def _read(file: str) -> dict[str, Any]:
-    folder = resources.files("gatepost.diagnose") / "rules"
-    return tomllib.loads((folder / f"{file}.toml").read_text("utf-8"))
-
-
-def _rule(name: str, data: dict[str, Any]) -> Rule:
-    return Rule(
-        name,
-        FailureClass(data["class"]),
-        data["weight"],
-        _lines(data["phrases"]),
-        data["sample"],
-        data.get("sub", ""),
-        data.get("phase", ""),
-        data.get("reason", ""),
-        tuple(FailureClass(name) for name in data.get("also", ())),
-        _lines(data.get("unless", "")),
-        tuple(data.get("smtp", ())),
-        tuple(data.get("phases", ())),
-    )
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.splitlines() if line)
-
-
-def _code(data: dict[str, Any]) -> CodeRule:
-    also = tuple(FailureClass(name) for name in data.get("also", ()))
-    return CodeRule(
-        tuple(data["codes"]),
-        FailureClass(data["class"]),
-        data["weight"],
-        data.get("sub", ""),
-        data.get("phase", ""),
-        also,
-    )
+def _data() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(COMPILED.read_text("utf-8"))
+    return found

@@ -6,6 +6,7 @@ Rule: a text is cut before anything is searched in it, and every pattern is line
 """
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from gatepost.diagnose.normal import cut
@@ -29,7 +30,7 @@ class Form(NamedTuple):
 
     kind: str
     hint: str
-    pattern: re.Pattern[str]
+    words: str  # the pattern; compiled when its hint is first seen
     sample: str
     phase: str = ""
 
@@ -44,7 +45,7 @@ class Opened(NamedTuple):
 
 
 def _form(kind: str, hint: str, pattern: str, sample: str, phase: str = "") -> Form:
-    return Form(kind, hint, re.compile(pattern), sample, phase)
+    return Form(kind, hint, pattern, sample, phase)
 
 
 FORMS = (
@@ -113,6 +114,7 @@ FORMS = (
     _form("opensmtpd", "<<< ", r"<<< [245]\d\d[- ](?P<server>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}) ", "<<< 554-example.org (mx) ESMTP Service not available", "banner"),
 )  # fmt: skip
 
+_compiled = cache(re.compile)
 _STAGE = re.compile(
     r"\(in reply to (?P<stage>[^()]{2,60})\)|\bin response to (?P<stage2>[A-Z]{4}[A-Z: ]{0,12})|\[(?P<stage3>RCPT_TO|MAIL_FROM|BODY|BANNER|EHLO|DATA)\]\s*$"
 )
@@ -167,7 +169,7 @@ def _open(text: str) -> Opened:
 def open_text(text: str) -> Opened:
     """Return what the first form that fits finds; a later form may add the stage that the first has not."""
     for form in FORMS:
-        if form.hint in text and (found := form.pattern.search(text)):
+        if form.hint in text and (found := _compiled(form.words).search(text)):
             return _opened(form, found.groupdict())
     return Opened()
 

@@ -3,26 +3,76 @@
 Rule: the kind is recognised by itself and can be forced; nothing raises, whatever is in the text.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib import import_module
 
 from gatepost.explain.detect import kind_of_text, units
-from gatepost.explain.lines import exchange, exim, haraka, jsons, opensmtpd, others, postfix, qmail, sendmail
 from gatepost.explain.lines.syslog import Head, split
 from gatepost.explain.record import Record
 
+Reader = Callable[[Head], Record | None]
 MAX_UNIT = 200_000  # characters of one error that are looked at
-_READERS: dict[str, Callable[[Head], Record | None]] = {
-    "json": jsons.read,
-    "exchange": exchange.read,
-    "haraka": haraka.read,
-    "sendmail": sendmail.read,
-    "opensmtpd": opensmtpd.read,
-    "exim": exim.read,
-    "qmail": qmail.read,
-    "postfix": postfix.read,
-    "log": others.read,
+# which lines a reader may know: it is loaded and asked only where a line has one of its words, or is of its program
+_HINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "jsons": (("{",), ()),
+    "exchange": (("Z,",), ()),
+    "haraka": (
+        ("[INFO]", "[NOTICE]", "[WARN", "[ERROR]", "[DEBUG]", "[CRIT", "[PROTOCOL]", "level="),
+        ("haraka",),
+    ),
+    "sendmail": (("stat=", "reject="), ("sm-", "sendmail", "mta")),
+    "opensmtpd": (("<<<", "stat=", "smtp-out", "mta ", "smtp ", "delivery: "), ("smtpd",)),
+    "exim": (
+        (
+            " == ",
+            " ** ",
+            " => ",
+            " -> ",
+            " R=",
+            " T=",
+            "H=",
+            "rejected",
+            "authenticator",
+            "SMTP ",
+            "Completed",
+        ),
+        ("exim",),
+    ),
+    "qmail": (
+        (
+            "delivery ",
+            "rblsmtpd",
+            "CHKUSER",
+            "spamdyke",
+            "orry",
+            "_does_not_like",
+            " not like ",
+            "onnected",
+            "_",
+            ">:",
+            "Hi. ",
+        ),
+        ("qmail", "rblsmtpd", "spamdyke", "tcpserver"),
+    ),
+    "postfix": (
+        (
+            "status=",
+            "reject: ",
+            "lost connection",
+            "timed out while",
+            "connect to ",
+            "NOQUEUE",
+            "host ",
+            "relay=",
+            "from=<",
+            ": ",
+        ),
+        ("postfix",),
+    ),
+    "others": (("[", ","), ("",)),
 }
-_SAME = {"kumomta": "json", "gatepost": "json"}
+_MODULES = {"json": "jsons", "kumomta": "jsons", "gatepost": "jsons", "log": "others"}
 KINDS = (
     "reply",
     "exchange",
@@ -54,19 +104,31 @@ def read_one(unit: str, kind: str = "", *, now: int = 0) -> Record | None:
     if not unit.strip():
         return None
     head = split(unit.strip(), now)
-    for name, reader in _readers(kind):
+    for name, reader in _readers(kind, head):
         found = reader(head)
         if found is not None:
-            return found._replace(kind=kind) if kind else found if name != "log" else _named(found)
+            return found._replace(kind=kind) if kind else found if name != "others" else _named(found)
     return Record(kind or kind_of_text(unit), unit.strip(), raw=unit.strip(), at=head.at)
 
 
-def _readers(kind: str) -> Iterator[tuple[str, Callable[[Head], Record | None]]]:
-    if not kind:
-        yield from _READERS.items()
-    elif _SAME.get(kind, kind) in _READERS:
-        name = _SAME.get(kind, kind)
-        yield name, _READERS[name]
+def _readers(kind: str, head: Head) -> Iterator[tuple[str, Reader]]:
+    names: Iterable[str] = _HINTS if not kind else (_MODULES.get(kind, kind),)
+    for name in names:
+        if name not in _HINTS:
+            continue
+        words, programs = _HINTS[name]
+        if (
+            kind
+            or any(word in head.rest for word in words)
+            or (head.program and head.program.startswith(programs))
+        ):
+            yield name, _reader(name)
+
+
+@cache
+def _reader(name: str) -> Reader:
+    found: Reader = import_module(f"gatepost.explain.lines.{name}").read
+    return found
 
 
 def _named(record: Record) -> Record:

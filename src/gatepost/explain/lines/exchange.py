@@ -1,6 +1,5 @@
 """Lines of Exchange's logs: message tracking, protocol (send and receive), connectivity; all are CSV."""
 
-import csv
 import re
 
 from gatepost.explain.lines.syslog import Head, iso_ms
@@ -52,6 +51,8 @@ def read(head: Head) -> Record | None:
     line = line.strip()
     if not _TIME.match(line):
         return None
+    import csv  # noqa: PLC0415 - only where a line is one of these
+
     try:
         row = next(csv.reader([line]), [])
     except csv.Error:
