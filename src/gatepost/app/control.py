@@ -19,6 +19,7 @@ from gatepost.fix.offers import Situation
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
 from gatepost.flow.checking import Checking
+from gatepost.flow.ending import RETURNED
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
@@ -28,7 +29,7 @@ from gatepost.flow.returns import Returns
 from gatepost.flow.situation import situation
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
-from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
+from gatepost.model.failure import Phase, Reason
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
@@ -43,17 +44,6 @@ from gatepost.storage.interface import (
 from gatepost.telemetry.metrics import Metrics
 
 TOKEN_KIND = "token"  # noqa: S105 - the kind of an object
-CANCELLED = Verdict(
-    FailureClass.POLICY_REJECT,
-    "cancelled",
-    "other",
-    550,
-    "5.7.0",
-    "Removed from the queue by the administrator",
-    "",
-    permanent=True,
-    concern=Concern.RECIPIENT,
-)
 
 
 class Control:
@@ -180,7 +170,7 @@ class Control:
                 (
                     r,
                     *self._journey.own_failure(
-                        lane, item, r, CANCELLED, Phase.ROUTE, Reason.CANCELLED, "returned"
+                        lane, item, r, RETURNED, Phase.ROUTE, Reason.CANCELLED, "returned"
                     ),
                 )
                 for r in chosen

@@ -6,21 +6,12 @@ from pathlib import Path
 
 from gatepost.diagnose.catalogue import Advice, explain
 from gatepost.diagnose.classify import TITLES
+from gatepost.diagnose.codes import FLOW_CODES
 from gatepost.model.failure import FailureClass as C
 
 # the code under which an attempt of our own shows each class; the others keep the server's own code
-CODES = {
-    C.DNS_QUERY_FAILED: "4.4.312",
-    C.CONNECTION_TIMEOUT: "4.4.315",
-    C.HOST_UNREACHABLE: "4.4.315",
-    C.CONNECTION_REFUSED: "4.4.316",
-    C.SERVICE_UNAVAILABLE: "4.4.317",
-    C.TLS_NOT_OFFERED: "4.4.317",
-    C.TLS_HANDSHAKE_FAILED: "4.4.317",
-    C.CONNECTION_DROPPED: "4.4.318",
-    C.SESSION_TIMEOUT: "4.4.318",
-    C.CERT_INVALID: "4.7.320",
-    C.EXPIRED: "5.4.300",
+CODES: dict[C, str] = {
+    failure_class: code for failure_class, code in FLOW_CODES.items() if failure_class is not C.DELIVERED
 }
 _HEADINGS = {
     "en": ("Likely causes", "How to fix it", "code", "class", "Who", "What to do"),

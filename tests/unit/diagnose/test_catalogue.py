@@ -27,8 +27,8 @@ def texts_of(known) -> list[Text]:
 def test_every_class_is_explained(failure_class):
     """R12."""
     known = entry(failure_class)
-    assert 2 <= len(known.causes) <= 5
-    assert 2 <= len(known.fixes) <= 5
+    assert 2 <= len(known.causes) <= 8
+    assert 2 <= len(known.fixes) <= 8
     assert known.side in {"other", "us", "sender"}
     assert {fix.owner for fix in known.fixes} <= {*OWNERS, "destination"}
     ids = [cause.id for cause in known.causes]
