@@ -222,9 +222,8 @@ class Lanes:
         elif lane.state == "retry" and lane.probing and not lane.under_way:
             self._nothing_to_probe(lane)
         if not lane.more:
-            await self._watch_deferred(
-                lane
-            )  # what waits by itself is not forgotten behind what could be claimed
+            # What waits by itself is not forgotten behind what could be claimed.
+            await self._watch_deferred(lane)
 
     def _once_more(self, lane: Lane) -> None:
         """Try again in a moment what failed for a reason of our own: a lane with mail has a next event."""
