@@ -30,7 +30,6 @@ to = "partner"
 domains = ["partner.example"]
 smart_hosts = ["127.0.0.1:{evil}"]
 """
-pytestmark = pytest.mark.xdist_group("admin centre")
 PAGES = (
     "/", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/to-office", "/sources", "/domains",
     "/domains/contoso.example", "/diagnostics", "/alerts", "/policies", "/policies/mail-stuck", "/channels", "/reports",

@@ -12,8 +12,6 @@ from tests.support import certificates
 from tests.support.gateway import GatewayProcess
 from tests.support.smtp_server import FaultServer
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 OBJECTS = """
 [[connector]]
 name = "out"

@@ -79,6 +79,7 @@ def served_within(gateway: GatewayProcess, seconds: float) -> None:
     assert time.monotonic() - begun < seconds
 
 
+@pytest.mark.slow
 def test_three_hundred_idle_connections_do_not_keep_a_known_client_out(tmp_path: Path) -> None:
     """Fault matrix 55, rule 17: strangers get their share of the places; whoever we know is served in 2 seconds."""
     smtp = (

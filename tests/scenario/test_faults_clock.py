@@ -98,6 +98,24 @@ def scene(folder: Path, server: FaultServer, delivery: str, more: str = "") -> I
             gateway.stop()
 
 
+def test_a_clock_ten_years_ahead_for_a_moment_expires_nothing(tmp_path: Path) -> None:
+    """Fault matrix 26: it is said, no mail is returned, and mail of that moment has the right time."""
+    with scene(tmp_path, FaultServer(banner=BUSY), 'retry = ["1s"]') as here:
+        here.gateway.error("out")
+        here.clock.set("+10y")
+        wait_until(lambda: here.said("clock.jumped"), 10, 0.1, "the jump to be said")
+        here.gateway.send("ann@home.test", "eve@partner.test")
+        years = {row["accepted_at"][:4] for row in here.gateway.ask("messages")["messages"]}
+        assert len(years) == 1, years
+        here.clock.set("+0")
+        wait_until(lambda: here.said("clock.believed"), 10, 0.1, "the clock to be believed")
+        assert not here.returned()
+        here.server.change(banner=None)
+        here.gateway.drained(10)
+        assert not here.returned()
+
+
+@pytest.mark.slow
 def test_a_clock_that_is_set_stalls_and_hurries_no_retry_and_expires_nothing(tmp_path: Path) -> None:
     """Fault matrix 25, 26: three hours back, then ten years ahead, then right again; mail of those seconds ends too.
 

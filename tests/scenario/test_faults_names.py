@@ -25,8 +25,6 @@ from tests.support.gateway import FAST, GatewayProcess
 from tests.support.peers import free_port, wait_until
 from tests.support.smtp_server import FaultServer
 
-pytestmark = pytest.mark.xdist_group("names")
-
 CONNECTOR = """
 [[connector]]
 name = "{name}"

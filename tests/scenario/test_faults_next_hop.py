@@ -16,8 +16,6 @@ from tests.support.memory import resident
 from tests.support.peers import free_port, wait_until
 from tests.support.smtp_server import CLOSE, RESET, SILENCE, FaultServer
 
-pytestmark = pytest.mark.xdist_group("next-hop")
-
 CONNECTOR = """
 [[connector]]
 name = "{name}"

@@ -181,6 +181,7 @@ def test_a_power_cut_while_objects_change_leaves_the_last_change_or_the_next_who
         begun[-1] = max(begun[-1], int(domain))
 
 
+@pytest.mark.slow
 def test_a_disk_that_lies_about_syncs_is_found_out_by_these_tests(tmp_path: Path) -> None:
     """Fault matrix 5, the control: where a sync is no sync, a power cut loses acknowledged mail."""
     machine = Machine(tmp_path, "ext4")

@@ -77,6 +77,7 @@ def freeze(tmp_path: Path, seconds: float, command: str) -> None:
         assert not [line for line in gateway.log() if line["event"] == "clock.jumped"]
 
 
+@pytest.mark.slow
 def test_a_process_that_was_frozen_goes_on_where_it_was(tmp_path: Path) -> None:
     """Fault matrix 13, shortened: idle sessions are over, the queue continues, nothing is lost."""
     freeze(tmp_path, 3, "2s")
@@ -183,6 +184,7 @@ def test_a_process_that_gets_no_memory_refuses_that_message_and_lives(tmp_path: 
             gateway.stop()
 
 
+@pytest.mark.slow
 def test_without_descriptors_nothing_spins_and_nothing_is_lost(tmp_path: Path) -> None:
     """Fault matrix 15: the process has 60 descriptors; connections take them all; then they go away."""
     with FaultServer(banner="421 4.3.2 not now") as server:

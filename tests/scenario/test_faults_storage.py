@@ -304,6 +304,7 @@ def spoil_spool_files(gateway: GatewayProcess) -> None:
     gone.unlink()
 
 
+@pytest.mark.slow
 def test_a_damaged_spool_file_hurts_its_own_message_only(tmp_path: Path) -> None:
     """Fault matrix 23: it waits with the reason, nothing damaged is ever sent, all others are delivered."""
     with FaultServer(banner="421 4.3.2 not now") as server:
