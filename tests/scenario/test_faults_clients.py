@@ -255,25 +255,24 @@ def test_whoever_guesses_passwords_gets_few_guesses(tmp_path: Path) -> None:
         gateway.apply(
             CONNECTOR.format(port=free_port()), source=source.format(PasswordHasher().hash("right"))
         )
-        begun = time.monotonic()
+        ends = time.monotonic() + 60
         guesses = refused = 0
-        while time.monotonic() - begun < 2.5:
+        while refused < 3 and time.monotonic() < ends:
             with (
                 suppress(smtplib.SMTPException, OSError),
                 smtplib.SMTP("127.0.0.1", gateway.smtp_port) as client,
             ):
                 client.starttls(context=tls_context())
                 client.ehlo()
-                while time.monotonic() - begun < 2.5:
+                code = 535
+                while code != 421 and refused < 3:
                     words = base64.b64encode(b"\0ann\0guess%d" % guesses).decode()
                     code, _ = client.docmd("AUTH", f"PLAIN {words}")
                     guesses += code == 535
                     refused += code == 454
-                    if code == 421:
-                        break
         # Each answer of 535 was a guess that was looked at; 454 is one that was not.
-        assert guesses <= 10, f"{guesses} guesses in {time.monotonic() - begun:.1f} s"
         assert refused
+        assert guesses <= 10
         said = [line for line in gateway.log() if line["event"] == "receive.login_failed"]
         assert guesses <= len(said) <= 10  # the one that ends a session is answered with 421
         assert {line["user"] for line in said} == {"ann"}
