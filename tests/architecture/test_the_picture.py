@@ -124,3 +124,13 @@ def test_no_prose_hides_behind_a_skipped_test() -> None:
         if path != this and skips.search(path.read_text())
     ]
     assert found == []
+
+
+def test_every_test_that_the_table_of_faults_names_exists() -> None:
+    """docs/reliability.md promises nothing that no test proves."""
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text())
+    assert len(named) > 50
+    missing = [
+        f"{path}::{test}" for path, test in named if f"def {test}(" not in (ROOT / "tests" / path).read_text()
+    ]
+    assert missing == []
