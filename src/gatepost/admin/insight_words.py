@@ -30,6 +30,7 @@ class Shown:
     works: bool = True  # the destination as a whole
     owner: str = ""  # from the ranking, "" where the class decides
     hosts: Sequence[HostRow] = field(default_factory=tuple)
+    by_probe: bool = False  # no delivery has failed there, nothing waits: a probe saw it
 
 
 class Words:
@@ -190,6 +191,8 @@ class Words:
         return text, {"failing": counted.get("failing", len(insight.members))}
 
     def _waiting(self, shown: Shown) -> list[str]:
+        if shown.by_probe:
+            return [self.say(tr("No mail has met it yet: a probe saw it."))]
         if not shown.messages:
             return []
         if shown.messages == 1:

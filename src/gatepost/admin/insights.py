@@ -253,6 +253,7 @@ class InsightUseCases:
                 insight.fingerprint.destination_id, Scope.DESTINATION
             ),
             hosts=tuple(self._gateway.insights.hosts.current(insight.fingerprint.destination_id)),
+            by_probe=_by_probe(insight, summary),
         )
         return shown if summary is None else self._with_queue(shown, summary)
 
@@ -328,6 +329,13 @@ class InsightUseCases:
                     {"id": text, "destination": member.destination, "sentence": words.sentence(shown)}
                 )
         return found
+
+
+def _by_probe(insight: Insight, summary: DestinationSummary | None) -> bool:
+    """Tell whether only a probe can have seen it: no delivery has failed there since the last that worked."""
+    if insight.fingerprint.scope != Scope.DESTINATION or not insight.state.open:
+        return False
+    return summary is None or not (summary.messages or summary.state.attempts)
 
 
 def together(summaries: list[DestinationSummary]) -> DestinationSummary | None:

@@ -20,6 +20,7 @@ from gatepost.flow.fixing import Fixing
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.journey import Journey
+from gatepost.flow.probing import Probing
 from gatepost.flow.rerouting import apply_objects, finish_apply, recheck
 from gatepost.flow.returns import Returns
 from gatepost.flow.world import World
@@ -117,6 +118,7 @@ class Gateway:
         self.journey.observer.observers += [insights, self.control.facts]
         self.intelligence.parts.append(insights)
         self.control.checking.watchers.append(insights.checked)
+        self.intelligence.parts.append(Probing(self.journey, self.control.checking, insights.hosts))
 
     def _make_alerts(self) -> None:
         """Let administrators be told of what the insights and the queue say."""

@@ -202,6 +202,12 @@ class Delivery:
     probe_interval: int = setting(
         kinds.duration_or_off("1s", "1h"), "off", "Longest wait for the next attempt, whatever `retry` says."
     )
+    probe_failing: bool = setting(
+        kinds.BOOLEAN, default=True, doc="Whether a destination that fails is probed between two attempts."
+    )
+    probe_schedule: int = setting(
+        kinds.duration_or_off("1s", "7d"), "1h", "How often a connector that works is probed without mail."
+    )
     delay_notice: int = setting(
         kinds.duration_or_off("1m", "30d"), "4h", "When the sender is told that mail waits."
     )

@@ -6,7 +6,7 @@ Guarantee: a failure costs a few counters in memory; what changed is written dow
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from gatepost.deliver.targets import Target
+from gatepost.deliver.targets import Plan, Target
 from gatepost.diagnose.classify import classify
 from gatepost.flow.checking import CheckRequest, Outcome
 from gatepost.flow.common_cause import CommonCause, count_gateway
@@ -162,6 +162,9 @@ class Insights:
 
     def checked(self, request: CheckRequest, outcome: Outcome) -> None:
         """Hear of a check of a saved connector."""
+        if isinstance(outcome.planned, Plan):
+            targets = outcome.planned.targets
+            self.hosts.listed(request.key.id, [(t.server, t.address, t.port) for t in targets])
         self.probed(request.key, [(end.session, end.failure) for end in outcome.ends])
 
     def probed(self, key: DestinationKey, seen: Sequence[tuple[SessionFacts, Failure | None]]) -> None:
