@@ -375,6 +375,7 @@ def receive_options(settings: Settings, spool: Path) -> ReceiveOptions:
         inline_limit=smtp.inline_limit,
         max_line_length=smtp.max_line_length,
         max_hops=smtp.max_hops,
+        eight_bit_headers=smtp.eight_bit_headers == "accept",
         max_recipients=smtp.limits.recipients,
         max_connections=smtp.limits.connections,
         max_connections_per_address=smtp.limits.connections_per_address,

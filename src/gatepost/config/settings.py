@@ -118,6 +118,11 @@ class Smtp:
     max_line_length: int = setting(
         kinds.whole(0, 1_000_000), 998, "Octets of a line of content (RFC 5322 section 2.1.1); 0: any length."
     )
+    eight_bit_headers: str = setting(
+        kinds.one_of("accept", "refuse"),
+        "accept",
+        "What becomes of a header that is not ASCII and came without SMTPUTF8 (RFC 6531): many programs send such.",
+    )
     min_data_rate: int = setting(
         kinds.SIZE, "500B", "Octets a second below which a sender of content is cut off."
     )

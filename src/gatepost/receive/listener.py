@@ -198,6 +198,7 @@ def _config(options: ReceiveOptions) -> ServerConfig:
         max_message_size=options.max_message_size,
         max_line_length=options.max_line_length,
         max_hops=options.max_hops,
+        eight_bit_headers=options.eight_bit_headers,
         starttls=options.tls is not None,
         auth=options.auth,
     )

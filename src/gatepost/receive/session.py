@@ -107,6 +107,7 @@ class ReceiveOptions:
     inline_limit: int = 128 * 1024
     max_line_length: int = 998
     max_hops: int = 50
+    eight_bit_headers: bool = True
     max_recipients: int = 1000
     max_connections: int = 1000
     max_connections_per_address: int = 100  # of addresses that are no source

@@ -97,6 +97,8 @@ class ContentChecks:
         self.nul = False
         self.line = False  # one is too long
         self.header = False  # it is too large
+        self.only_ascii = False  # the header must be: to be set before the first piece
+        self.eight_bit = False  # it is not, and had to be
         self.clean = True  # none of these
         self.size = 0  # octets that passed by
         self.hops = 0
@@ -121,7 +123,7 @@ class ContentChecks:
             self.line = True
         if self._header is not None:
             self._take_header(piece)
-        self.clean = not (self.bare_newline or self.nul or self.line or self.header)
+        self.clean = not (self.bare_newline or self.nul or self.line or self.header or self.eight_bit)
 
     def finish(self) -> None:
         """Read the header of content that ended without an empty line."""
@@ -168,6 +170,8 @@ class ContentChecks:
 
     def _read_header(self, header: bytes) -> None:
         self._header = None
+        if self.only_ascii and not header.isascii():
+            self.eight_bit, self.clean = True, False
         lower = header.lower()
         self.hops = lower.count(b"\r\nreceived:")
         at = lower.find(_MESSAGE_ID_NAME)

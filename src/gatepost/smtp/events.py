@@ -126,6 +126,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "nul": (550, "5.6.0", "A NUL octet in the message"),
     "line": (550, "5.6.0", "A line of the message is too long (RFC 5321 4.5.3.1.6)"),
     "header": (552, "5.3.4", "The header of the message is too large"),
+    "eight_bit": (554, "5.6.7", "A header that is not ASCII needs SMTPUTF8 (RFC 6531), or encoded words"),
     "hops": (554, "5.4.14", "Hop count exceeded, possible mail loop"),
     "size": (552, "5.3.4", "The message is larger than this server takes"),
 }

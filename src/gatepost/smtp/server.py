@@ -94,6 +94,7 @@ class ServerConfig:
     max_message_size: int = 0  # octets; 0: any
     max_line_length: int = 998  # octets of a text line; 0: any
     max_hops: int = 50
+    eight_bit_headers: bool = True  # whether they are taken without SMTPUTF8, as scripts send them
     starttls: bool = False
     auth: bool = False
 
@@ -207,6 +208,12 @@ class ServerSession:
 
     def _begin_data(self) -> None:
         self._scanner = BodyScanner(max_line=self.config.max_line_length, allow_bare=self.allow_bare_newlines)
+        self._scanner.checks.only_ascii = self._only_ascii_header
+
+    @property
+    def _only_ascii_header(self) -> bool:
+        """Whether a header beyond ASCII is refused: only SMTPUTF8 makes it right (RFC 6531 section 3.3)."""
+        return not self.config.eight_bit_headers and not self._flags & SMTPUTF8
 
     def _reset(self) -> None:
         self.state = State.READY if self.state is not State.START else State.START
@@ -437,6 +444,7 @@ class ServerSession:
             checks.nul,
             checks.line,
             checks.header,
+            checks.eight_bit,
             checks.hops > self.config.max_hops,
         )
         self._why = next((why for why, bad in zip(PROBLEMS, found, strict=False) if bad), "size")
@@ -455,6 +463,7 @@ class ServerSession:
         """Take or refuse the first BDAT; a refusal is sent once its octets are gone."""
         self.state = State.BDAT
         self._chunks = ChunkScanner(max_line=self.config.max_line_length)
+        self._chunks.checks.only_ascii = self._only_ascii_header
         if not good:
             self._refusal = refusal
         return b""

@@ -7,7 +7,7 @@ from tests.unit.smtp.talk import Talk
 from gatepost.smtp.events import Chunk, Event
 from gatepost.smtp.server import ServerConfig, State
 
-CONFIG = ServerConfig("gw.example", max_message_size=3000, max_hops=2, starttls=True)
+CONFIG = ServerConfig("gw.example", max_message_size=3000, max_hops=2, starttls=True, eight_bit_headers=False)
 ADDRESS = st.sampled_from([b"a@x.example", b'"a b"@x.example', b"", b"a@@b", b"@r.example:a@x.example"])
 PARAMETERS = st.sampled_from([b"", b" SIZE=10", b" SIZE=9999", b" BODY=8BITMIME", b" X=1"])
 COMMAND = st.one_of(
@@ -21,7 +21,7 @@ COMMAND = st.one_of(
 )  # fmt: skip
 PIECE = st.sampled_from([
     b"A: b\r\n", b"\r\n", b"..\r\n", b".x\r\n", b"x" * 500 + b"\r\n", b"Received: x\r\n",
-    b"Message-ID: <1@x>\r\n", b"hello", b".", b"\r", b"\n", b"\0", b"x" * 1100,
+    b"Message-ID: <1@x>\r\n", b"S: \xc3\xa9\r\n", b"hello", b".", b"\r", b"\n", b"\0", b"x" * 1100,
 ])  # fmt: skip
 TIDY = st.sampled_from(
     [b"A: b\r\n", b"\r\n", b"..\r\n", b"x" * 500 + b"\r\n", b"Received: x\r\n", b"Message-ID: <1@x>\r\n"]
