@@ -387,6 +387,7 @@ def receive_options(settings: Settings, spool: Path) -> ReceiveOptions:
         max_errors=smtp.limits.errors,
         max_unknown=smtp.limits.unknown_commands,
         command_timeout=smtp.timeouts.command,
+        banner_delay=smtp.timeouts.banner,
         handshake_timeout=smtp.timeouts.handshake,
         data_timeout=smtp.timeouts.data,
         session_timeout=smtp.timeouts.session,

@@ -112,6 +112,10 @@ def one_of(*known: str) -> Kind:
     return Kind(" or ".join(f'"{name}"' for name in known), partial(values.choice, known=known))
 
 
+def _timeout_or_off(value: object) -> float:
+    return 0.0 if value == "off" else values.timeout(value)
+
+
 def _endpoints(value: object, default_port: int | None = None) -> tuple[values.Endpoint, ...]:
     return values.listed(value, partial(values.address_endpoint, default_port=default_port))
 
@@ -122,6 +126,7 @@ SIZE = Kind("size", values.size, _number_from_text)
 SHARE = Kind("percentage", values.share)
 THRESHOLD = Kind("percentage or size", values.threshold)
 TIMEOUT = Kind("duration", values.timeout)
+TIMEOUT_OR_OFF = Kind('duration, or "off"', _timeout_or_off)
 SCHEDULE = Kind("list of durations", values.schedule, _list_from_text)
 PATH = Kind("path", _path)
 OPTIONAL_PATH = Kind("path", _optional_path)

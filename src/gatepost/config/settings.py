@@ -80,6 +80,11 @@ class ReceiveTimeouts:
     """How long a client may take for each step (RFC 5321 section 4.5.3.2.7)."""
 
     handshake: float = setting(kinds.TIMEOUT, "30s", "The TLS handshake.")
+    banner: float = setting(
+        kinds.TIMEOUT_OR_OFF,
+        "off",
+        "How long a client that is no source waits for the greeting; who talks meanwhile is turned away (554).",
+    )
     command: float = setting(
         kinds.TIMEOUT, "5m", "A whole command line, from its first octet or the last answer."
     )

@@ -147,14 +147,15 @@ class Listener:
     def _welcome(self, connection: socket.socket, address: str) -> None:
         shared = cast("Shared", self._shared)
         address = address.partition("%")[0].removeprefix("::ffff:")
-        refusal = shared.connections.refusal(address, known=self._known(address))
+        known = self._known(address)
+        refusal = shared.connections.refusal(address, known=known)
         if refusal:
             self._hooks.count("refused", why="connections")
             self._turn_away(connection, refusal)
             return
         connection.settimeout(0)
         shared.connections.opened(address)
-        task = shared.loop.create_task(self._serve(connection, address))
+        task = shared.loop.create_task(self._serve(connection, address, known=known))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -175,10 +176,11 @@ class Listener:
             except OSError:
                 return
 
-    async def _serve(self, connection: socket.socket, address: str) -> None:
+    async def _serve(self, connection: socket.socket, address: str, *, known: bool) -> None:
         shared = cast("Shared", self._shared)
+        delay = 0.0 if known else shared.options.banner_delay
         try:
-            await shared.loop.connect_accepted_socket(lambda: Session(shared, address), connection)
+            await shared.loop.connect_accepted_socket(lambda: Session(shared, address, delay), connection)
         except OSError as problem:
             connection.close()
             shared.connections.closed(address)

@@ -123,7 +123,7 @@ class ReceiveOptions:
     data_timeout: float = 180.0
     session_timeout: float = 1800.0  # without a message
     min_data_rate: int = 500  # octets a second, over `data_timeout`
-    banner_delay: float = 0.0
+    banner_delay: float = 0.0  # for who is no source: who talks before the banner cannot wait for answers
     tls: ssl.SSLContext | None = None
     auth: bool = False
     spool_threads: int = 4
@@ -169,8 +169,9 @@ class Incoming:
 class Session(asyncio.BufferedProtocol):
     """One connection of a client."""
 
-    def __init__(self, shared: Shared, address: str) -> None:
+    def __init__(self, shared: Shared, address: str, banner_delay: float = 0.0) -> None:
         self.address = address
+        self._banner_delay = banner_delay
         self._shared = shared
         self._view = shared.view
         self._time = shared.loop.time
@@ -209,9 +210,8 @@ class Session(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._shared.sessions.add(self)
-        delay = self._shared.options.banner_delay
-        if delay:
-            self._shared.loop.call_later(delay, self._greet)
+        if self._banner_delay:
+            self._shared.loop.call_later(self._banner_delay, self._greet)
         else:
             self._greet()
 

@@ -318,7 +318,6 @@ def test_connections_have_a_limit(tmp_path: Path) -> None:
             b"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.example>\r\nDATA\r\n",
             b"421 4.4.2",
         ),
-        ({"banner_delay": 0.5}, b"", b"220 "),
     ],
 )  # fmt: skip
 def test_each_limit_is_kept(tmp_path: Path, options: dict[str, float], text: bytes, code: bytes) -> None:
@@ -353,11 +352,27 @@ def test_a_command_that_never_ends_has_a_deadline_as_a_whole(tmp_path: Path) -> 
 
 def test_who_talks_before_the_banner_is_turned_away(tmp_path: Path) -> None:
     with (
-        running(tmp_path, banner_delay=5) as gateway,
+        running(tmp_path, Gateway(source=None), banner_delay=5) as gateway,
         socket.create_connection(("127.0.0.1", gateway.port), 10) as sock,
     ):
         sock.sendall(b"EHLO c\r\n")
         assert sock.recv(1000).startswith(b"554 5.5.0")
+
+
+def test_a_source_is_greeted_at_once(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, banner_delay=60) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port), 10) as sock,
+    ):
+        assert sock.recv(1000).startswith(b"220 ")
+
+
+def test_a_stranger_who_waits_is_greeted_after_the_delay(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, Gateway(source=None), banner_delay=0.2) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port), 10) as sock,
+    ):
+        assert sock.recv(1000).startswith(b"220 ")
 
 
 def test_unknown_addresses_have_a_message_rate(tmp_path: Path) -> None:
