@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pwd
 import socket
 import sys
 import time
@@ -12,7 +11,6 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
-from gatepost.app.process import forbid_dumps
 from gatepost.app.stored import object_of
 from gatepost.config import overrides
 from gatepost.config.objects import KINDS
@@ -81,8 +79,8 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def bind_admin(settings: Settings) -> list[socket.socket]:
-    """Return the sockets of the admin centre: the control socket in the data folder, and TCP."""
+def bind_control(settings: Settings) -> socket.socket:
+    """Return the control socket in the data folder: who may open it is the administrator."""
     path = Path(settings.data_dir) / "control.sock"
     path.unlink(missing_ok=True)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -96,35 +94,7 @@ def bind_admin(settings: Settings) -> list[socket.socket]:
     path.chmod(0o600)
     control.listen(64)
     control.setblocking(False)  # noqa: FBT003 - the socket module's interface
-    return [control, bind(*settings.admin.listen)]
-
-
-def act_as(user: str, data_dir: Path) -> None:
-    """Open files as the unprivileged user from now on, where there is one; ports are still bound as root."""
-    if not user or os.getuid() != 0:
-        return
-    entry = pwd.getpwnam(user)
-    os.chown(data_dir, entry.pw_uid, entry.pw_gid)
-    os.setegid(entry.pw_gid)
-    os.seteuid(entry.pw_uid)
-
-
-def act_as_root_again(user: str) -> None:
-    """Take back what `act_as` put down, to bind low ports."""
-    if user and os.getuid() == 0:
-        os.seteuid(0)
-        os.setegid(0)
-
-
-def drop_privileges(user: str) -> None:
-    """Go on as an unprivileged user, once everything is bound."""
-    if not user or os.getuid() != 0:
-        return
-    entry = pwd.getpwnam(user)
-    os.initgroups(user, entry.pw_gid)
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
-    forbid_dumps()  # another user, another setting
+    return control
 
 
 async def make_world(settings: Settings, log: Log) -> World:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatepost.admin.serve import serve_admin
 from gatepost.admin.service import Service
-from gatepost.app import building
+from gatepost.app import building, process
 from gatepost.app.control import Control
 from gatepost.config.schema import value_of, walk, with_value
 from gatepost.config.settings import BadSettings, Settings
@@ -66,13 +66,14 @@ class Gateway:
         """Open the store, restore the queue, then listen."""
         settings = self.settings
         started = time.monotonic()
+        process.act_as(settings.user, Path(settings.data_dir))
         self._log = building.make_log(settings)
         bridge(self._log.say)
         # The lock on the data folder comes first: a second gateway must not touch the socket of the first one.
-        building.act_as(settings.user, Path(settings.data_dir))
         self.world = await building.make_world(settings, self._log)
-        building.act_as_root_again(settings.user)
-        admin_sockets = building.bind_admin(settings)
+        admin_sockets = [building.bind_control(settings)]
+        with process.as_root(settings.user):
+            admin_sockets.append(building.bind(*settings.admin.listen))
         self.journey = Journey(self.world)
         self.journey.recheck = lambda lane: recheck(self.journey, lane)
         returns = Returns(self.journey)
@@ -88,8 +89,9 @@ class Gateway:
         self._make_alerts()
         await self.intelligence.restore()
         self._listener = building.make_listener(self.world, self.journey)
-        await self._listener.start()
-        building.drop_privileges(settings.user)
+        with process.as_root(settings.user):
+            await self._listener.start()
+        process.drop_privileges(settings.user)
         service = Service(self.control)
         self._admin = await serve_admin(service, admin_sockets)
         self.world.pressure.measure()

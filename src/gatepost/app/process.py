@@ -1,10 +1,16 @@
-"""What the process forbids itself before it serves: dumps of its memory, and memory without end.
+"""What the process forbids itself before it serves: dumps of its memory, memory without end, the rights of root.
 
 Rule: what this process holds (mail, passwords, keys) leaves it by no core file and no debugger of the same user.
+Rule: with a `user`, root does nothing but bind ports; every file is made and opened by that user.
 """
 
+import contextlib
 import ctypes
+import os
+import pwd
 import resource
+from collections.abc import Iterator
+from pathlib import Path
 
 PR_SET_DUMPABLE = 4
 
@@ -30,3 +36,41 @@ def limit_memory(octets: int) -> str:
     except (OSError, ValueError) as problem:
         return str(problem)
     return ""
+
+
+def act_as(user: str, data_dir: Path) -> None:
+    """Be the unprivileged user from now on, where there is one, but able to bind ports as root."""
+    if not user or os.getuid() != 0:
+        return
+    entry = pwd.getpwnam(user)
+    os.chown(data_dir, entry.pw_uid, entry.pw_gid)
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)
+
+
+@contextlib.contextmanager
+def as_root(user: str) -> Iterator[None]:
+    """Be root again for as long as it takes to bind ports."""
+    if not user or os.getuid() != 0:
+        yield
+        return
+    acting, group = os.geteuid(), os.getegid()
+    os.seteuid(0)
+    os.setegid(0)
+    try:
+        yield
+    finally:
+        os.setegid(group)
+        os.seteuid(acting)
+
+
+def drop_privileges(user: str) -> None:
+    """Be the unprivileged user for good, once everything is bound."""
+    if not user or os.getuid() != 0:
+        return
+    entry = pwd.getpwnam(user)
+    os.seteuid(0)
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+    forbid_dumps()  # another user, another setting

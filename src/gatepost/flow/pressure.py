@@ -93,5 +93,5 @@ class Pressure:
 
 def resident_bytes() -> int:
     """Return the resident memory of this process."""
-    with open("/proc/self/statm", encoding="ascii") as file:
+    with open("/proc/self/statm", encoding="utf-8") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
