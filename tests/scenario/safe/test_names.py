@@ -38,11 +38,11 @@ def test_rule_31_a_hostile_answer_is_a_failed_question_and_no_more(world: World,
 
 
 def test_rule_31_more_mail_servers_and_addresses_than_anyone_needs_are_cut(world: World) -> None:
-    """150 MX of 400 addresses each: the first ones are tried, the message does not wait for all."""
+    """150 MX, the first of 400 addresses: the first ones are tried, the message does not wait for all."""
     world.names.zones["many.test"] = {"MX": [f"{n} mx{n}.many.test" for n in range(150)]}
     addresses = [f"127.77.{n // 250}.{n % 250 + 1}" for n in range(400)]
     for number in range(150):
-        world.names.zones[f"mx{number}.many.test"] = {"A": addresses}
+        world.names.zones[f"mx{number}.many.test"] = {"A": ["127.77.9.9"] if number else addresses}
     with world.client() as client:
         assert client.message("a@client.test", "who@many.test", b"Subject: x\r\n\r\n.\r\n").startswith(b"250")
     error = wait_until(lambda: world.error_of("who@many.test"), 30, what="an error for many.test")
