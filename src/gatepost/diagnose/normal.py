@@ -10,6 +10,7 @@ import unicodedata
 HEAD, TAIL = 3000, 1000  # characters that are looked at: a cause stands at the beginning or at the end
 ADDRESS, NUMBER = "@", "0"
 IP = "#"
+HOST = "%"  # a name beside an address: whatever it is called, it says nothing
 
 _QUOTES = str.maketrans(
     {"’": "'", "‘": "'", "´": "'", "`": "'", "“": '"', "”": '"', "_": " ", "\u00ad": None}
@@ -21,6 +22,7 @@ _CODE = re.compile(
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]{1,80}@[^\s<>()\[\]\"',;:]{1,200}")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,7}(?![\w:])|(?<![\w:])::ffff:#")
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,9}\.? ?\[#\]")
 _NUMBER = re.compile(r"\d{6,}")
 _BLANKS = re.compile(r"\s+")
 
@@ -47,6 +49,8 @@ def normal(text: str) -> str:
     text = _IPV4.sub(IP, text)
     if "::" in text or text.count(":") > 3:
         text = _IPV6.sub(IP, text)
+    if "[#]" in text:
+        text = _HOST.sub(HOST + "[#]", text)
     text = _CODE.sub(" ", text)
     text = _NUMBER.sub(NUMBER, text)
     return _BLANKS.sub(" ", text).strip(" .;!,")

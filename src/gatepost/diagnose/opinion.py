@@ -14,6 +14,8 @@ from gatepost.diagnose.phrases import says
 from gatepost.diagnose.rules import Rule, code_rules, digit_rules, index, rules
 from gatepost.model.failure import FailureClass as C
 
+_LONG = 60  # letters of a phrase that count
+_LONG = 60  # letters of a phrase that count
 _AGREES = 0.15  # of the weight of a code that says the same as words
 _ALSO = 0.6  # of the winner's weight makes a neighbour
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3}\.\d{1,3})(?![\d.]*\d)")
@@ -58,6 +60,7 @@ def details_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[2] for found in _ENHANCED.finditer(text[:2000])))
 
 
+@lru_cache(maxsize=4096)
 def opinion(text: str, *, smtp: int = 0, enhanced: str = "", phase: str = "") -> Opinion:
     """Return what a text as it was read says; `enhanced` is the code that stands beside it."""
     own = (enhanced.partition(".")[2],) if enhanced else ()
@@ -68,7 +71,7 @@ def opinion(text: str, *, smtp: int = 0, enhanced: str = "", phase: str = "") ->
 @lru_cache(maxsize=65536)
 def weigh(evidence: Evidence) -> Opinion:
     """Return what the evidence says; equal evidence is weighed once."""
-    votes = sorted((*_words(evidence), *_codes(evidence)), key=lambda vote: -vote.weight)
+    votes = sorted((*_words(evidence), *_codes(evidence)), key=lambda vote: (-vote.weight, vote.name))
     if not votes:
         return Opinion(C.SERVER_TEMP_ERROR if evidence.smtp // 100 == 4 else C.POLICY_REJECT, 0, 0.05)
     return _decide(votes)
@@ -107,22 +110,16 @@ def _confidence(weight: float, rival: float) -> float:
 
 
 def _words(evidence: Evidence) -> Iterable[_Vote]:
-    seen: set[str] = set()
+    longest: dict[int, int] = {}  # of the phrases of a rule: more words said are surer than fewer
+    for phrase, number in index().matches(evidence.text):
+        longest[number] = max(len(phrase), longest.get(number, 0))
     known = rules()
-    for _, number in index().matches(evidence.text):
+    for number, length in longest.items():
         rule = known[number]
-        if rule.name not in seen and _fits(rule, evidence):
-            seen.add(rule.name)
-            yield _Vote(
-                rule.failure_class,
-                rule.weight,
-                rule.name,
-                rule.sub,
-                rule.phase,
-                rule.reason,
-                rule.also,
-                worded=True,
-            )
+        if _fits(rule, evidence):
+            weight = rule.weight + min(length, _LONG) / 100
+            hints = (rule.sub, rule.phase, rule.reason, rule.also)
+            yield _Vote(rule.failure_class, weight, rule.name, *hints, worded=True)
 
 
 def _fits(rule: Rule, evidence: Evidence) -> bool:

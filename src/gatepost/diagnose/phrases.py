@@ -14,7 +14,8 @@ from gatepost.diagnose.normal import fold
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r" ?\.\. ?|[()|*~?^$]|[^()|*~?^$.]+|\.")
+_TOKEN = re.compile(r"[()|*~?^$]|[^()|*~?^$]+")
+_BEGINS, _ENDS = r"(?<![a-z0-9])", r"(?![a-z0-9])"
 _GROUP = re.compile(r"\(([^()]*)\)(\??)")
 _WORD = re.compile(r"[a-z0-9]+")
 _SIGNS = {"(": "(?:", ")": ")", "|": "|", "?": "?", "*": r"\w*", "~": r"\S{1,80}", "^": "^", "$": "$"}
@@ -54,17 +55,16 @@ def words_of(text: str) -> frozenset[str]:
 @cache
 def pattern(phrase: str) -> re.Pattern[str]:
     """Return a phrase as a pattern; compiled when it is first needed."""
-    phrase = fold(phrase)
-    parts = [_part(token) for token in _TOKEN.findall(phrase)]
-    before = r"(?<![a-z0-9])" if phrase[:1].isalnum() or phrase[:1] == "(" else ""
-    after = r"(?![a-z0-9])" if phrase[-1:].isalnum() or phrase[-1:] in ")?" else ""
-    return re.compile(before + "".join(parts) + after)
+    pieces = [piece.strip(" ") for piece in fold(phrase).split("..")]
+    return re.compile(_GAP.join(_piece(piece) for piece in pieces))
 
 
-def _part(token: str) -> str:
-    if token.strip(" ") == "..":
-        return _GAP
-    return _SIGNS.get(token) or re.escape(token)
+def _piece(piece: str) -> str:
+    """Return what stands between two gaps as a pattern that begins and ends at the borders of words."""
+    parts = [_SIGNS.get(token) or re.escape(token) for token in _TOKEN.findall(piece)]
+    before = _BEGINS if piece[:1].isalnum() or piece[:1] == "(" else ""
+    after = _ENDS if piece[-1:].isalnum() or piece[-1:] in (")", "?") else ""
+    return before + "".join(parts) + after
 
 
 class Piece(NamedTuple):

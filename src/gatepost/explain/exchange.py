@@ -84,6 +84,7 @@ def _name(text: str) -> str:
 
 
 def _address(text: str) -> str:
+    text = text.rstrip(".")
     return "" if text.strip("[]").startswith("0.0.0.0") else text  # noqa: S104 - an address in an error, not one to bind
 
 

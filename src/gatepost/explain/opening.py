@@ -42,6 +42,7 @@ class Opened(NamedTuple):
     server: str = ""
     address: str = ""
     phase: str = ""
+    inner: str = ""  # what the other server said, where a form quotes it
 
 
 def _form(kind: str, hint: str, pattern: str, sample: str, phase: str = "") -> Form:
@@ -49,9 +50,9 @@ def _form(kind: str, hint: str, pattern: str, sample: str, phase: str = "") -> F
 
 
 FORMS = (
-    _form("postfix", " said: ", rf"host {_N}\[{_A}\]{_PORT} said: .*?(?:\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
-    _form("postfix", "refused to talk to me", rf"host {_N}\[{_A}\]{_PORT} refused to talk to me", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
-    _form("postfix", "server refused to talk to me", rf"connect to {_N}\[{_A}\]{_PORT}: server refused to talk", "connect to mx.example.org[192.0.2.1]: server refused to talk to me: 421 no  ", "banner"),
+    _form("postfix", " said: ", rf"host {_N}\[{_A}\]{_PORT} said: (?P<inner>.{{3,4000}}?)(?:\s*\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
+    _form("postfix", "refused to talk to me", rf"host {_N}\[{_A}\]{_PORT} refused to talk to me: ?(?P<inner>.*)", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
+    _form("postfix", "server refused to talk to me", rf"connect to {_N}\[{_A}\]{_PORT}: server refused to talk to me: ?(?P<inner>.*)", "connect to mx.example.org[192.0.2.1]: server refused to talk to me: 421 no  ", "banner"),
     _form("postfix", "without sending the initial", rf"connect to {_N}\[{_A}\]{_PORT}: server dropped connection", "connect to mx.example.org[192.0.2.1]: server dropped connection without sending the initial SMTP greeting", "banner"),
     _form("postfix", "connect to ", rf"connect to {_N}\[{_A}\]{_PORT}:", "connect to mx.example.org[192.0.2.1]:25: Connection refused", "connect"),
     _form("postfix", "lost connection with", rf"lost connection with {_N}\[{_A}\]{_PORT} while (?P<stage>[^()\n]{{4,80}})", "lost connection with mx.example.org[192.0.2.1] while sending RCPT TO"),
@@ -65,8 +66,8 @@ FORMS = (
     _form("postfix", "nullMX", rf"Domain {_N} does not accept mail", "Domain example.org does not accept mail (nullMX)", "dns"),
     _form("postfix", "unable to look up host", rf"unable to look up host {_N}", "unable to look up host mx.example.org: Name or service not known", "dns"),
     _form("postfix", "loops back to myself", rf"mail for {_N} loops back to myself", "mail for example.org loops back to myself", "dns"),
-    _form("exim", "SMTP error from remote", rf"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n]{{4,200}}?):\s+host {_N} \[{_A}\]", "SMTP error from remote mail server after RCPT TO:<a@example.org>: host mx.example.org [192.0.2.1]: 550 no"),
-    _form("exim", "SMTP error from remote", rf"host {_N} \[{_A}\]\s*(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{{4,200}})", "host mx.example.org [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<a@example.org>:\n    550 no"),
+    _form("exim", "SMTP error from remote", rf"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n]{{4,200}}?):\s+host {_N} \[{_A}\]{_PORT}:?\s*(?P<inner>.*)", "SMTP error from remote mail server after RCPT TO:<a@example.org>: host mx.example.org [192.0.2.1]: 550 no"),
+    _form("exim", "SMTP error from remote", rf"host {_N} \[{_A}\]\s*(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{{4,200}}(?::\s?<[^>\n]{{0,300}}>)?[^\n:]{{0,80}}):?\s*(?P<inner>.*)", "host mx.example.org [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<a@example.org>:\n    550 no"),
     _form("exim", " error from remote mail", r"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{4,200})", "LMTP error from remote mail server after RCPT TO:<a@example.org>: 550 no"),
     _form("exim", "TP error after", r"(?:SMTP|LMTP) error after (?P<stage>[^\n:]{4,200})", "LMTP error after end of data: 452 4.2.2 Mailbox is full"),
     _form("exim", "closed connection", rf"(?:[Rr]emote host )?{_N} \[{_A}\] closed connection in response to (?P<stage>[^\n]{{2,80}})", "Remote host mx.example.org [192.0.2.1] closed connection in response to RCPT TO:<a@example.org>"),
@@ -106,6 +107,8 @@ FORMS = (
     _form("kumomta", "connect to ", rf"connect to \[?{_AP}\]? (?:failed|timed out|timeout)", "connect to 192.0.2.9:25 failed: Connection refused"),
     _form("postfix", "greeted me with", rf"host {_N}\[{_A}\]{_PORT} greeted me", "host mx.example.org[192.0.2.9]:25 greeted me with my own hostname"),
     _form("postfix", " with private/", r"(?:lost connection with|conversation with) private/\S{1,80}(?: timed out)? while (?P<stage>[^()\n]{4,80})", "lost connection with private/dovecot-lmtp while receiving the initial server greeting"),
+    _form("exchange", "TargetHost:", rf"Failed connection to {_AP} .*?TargetHost:(?P<server>[\w.-]{{1,255}})", "Failed connection to 192.0.2.9:25 (TimedOut:0000274C)[TargetHost:mx.example.org:25|MarkedUnhealthy]", "connect"),
+    _form("exchange", "Failed connection to", rf"Failed connection to {_AP}", "Failed connection to 192.0.2.9:25 (ConnectionRefused:0000274D)[TargetIPAddress:192.0.2.9:25]", "connect"),
     _form("", "SMTP host: ", rf"SMTP host: {_N}", "Could not connect to SMTP host: mx.example.org, port: 25", "connect"),
     _form("", "refused to accept mail", rf"{_N} refused to accept", "mx.example.org refused to accept mail"),
     _form("", "emote host ", rf"[Rr]emote host {_N} \[{_A}\]", "remote host mx.example.org [192.0.2.1] said no"),
@@ -114,7 +117,12 @@ FORMS = (
     _form("opensmtpd", "<<< ", r"<<< [245]\d\d[- ](?P<server>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}) ", "<<< 554-example.org (mx) ESMTP Service not available", "banner"),
 )  # fmt: skip
 
-_compiled = cache(re.compile)
+
+@cache
+def _compiled(words: str) -> re.Pattern[str]:
+    return re.compile(words, re.DOTALL)
+
+
 _STAGE = re.compile(
     r"\(in reply to (?P<stage>[^()]{2,60})\)|\bin response to (?P<stage2>[A-Z]{4}[A-Z: ]{0,12})|\[(?P<stage3>RCPT_TO|MAIL_FROM|BODY|BANNER|EHLO|DATA)\]\s*$"
 )
@@ -144,10 +152,13 @@ _PREFIX = re.compile(
 def open_record(record: Record) -> Record:
     """Return a record with what its text says and its fields did not: codes, server, address, phase."""
     text = cut(record.text, 6000, 2000)
-    reply = find_reply(_PREFIX.sub("", text)) if not (record.smtp and record.enhanced) else None
     opened = Opened(phase=stage_of(text)) if record.destination == OUR_SIDE else _open(text)
+    reply = (
+        find_reply(_PREFIX.sub("", opened.inner or text)) if not (record.smtp and record.enhanced) else None
+    )
     server = record.server or opened.server
     return record._replace(
+        text=opened.inner or record.text,
         smtp=record.smtp or (reply.smtp if reply else 0),
         enhanced=record.enhanced or (reply.enhanced if reply else ""),
         phase=record.phase or opened.phase,
@@ -188,7 +199,8 @@ def _opened(form: Form, groups: dict[str, str | None]) -> Opened:
     phase = phase_of_stage(groups.get("stage") or "") or form.phase
     if "/" in address or not any(c in address for c in ".:"):
         address = ""
-    return Opened(form.kind, name or address, with_port(address, groups.get("port") or ""), phase)
+    inner = (groups.get("inner") or "").strip()
+    return Opened(form.kind, name or address, with_port(address, groups.get("port") or ""), phase, inner)
 
 
 def server_name(name: str) -> str:

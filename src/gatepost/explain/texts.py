@@ -21,8 +21,8 @@ _HINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("[INFO]", "[NOTICE]", "[WARN", "[ERROR]", "[DEBUG]", "[CRIT", "[PROTOCOL]", "level="),
         ("haraka",),
     ),
-    "sendmail": (("stat=", "reject="), ("sm-", "sendmail", "mta")),
     "opensmtpd": (("<<<", "stat=", "smtp-out", "mta ", "smtp ", "delivery: "), ("smtpd",)),
+    "sendmail": (("stat=", "reject="), ("sm-", "sendmail", "mta")),
     "exim": (
         (
             " == ",
