@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a sample is one line)
 """Files of every kind are read from disk: texts, logs, bounces, packed or not (B8)."""
 
 import gzip
@@ -8,13 +9,13 @@ import pytest
 from gatepost.cli.main import main
 
 LOG = (
-    "Nov 23 08:00:00 gw postfix/smtpd[1]: connect from mx.example[192.0.2.4]\n"
-    "Nov 23 08:00:01 gw postfix/smtp[1]: 4F2B1C3D9A: to=<b@example.com>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, "
-    "status=deferred (connect to mx.example.com[192.0.2.9]:25: Connection timed out)\n"
-    "not a line of a log \x1b[2J\n"
-    "Nov 23 08:00:02 gw postfix/smtp[1]: 4F2B1C3D9B: to=<c@example.com>, relay=mx.example.com[192.0.2.9]:25, delay=1, "
-    "delays=0/0/1/0, dsn=5.1.1, status=bounced (host mx.example.com[192.0.2.9] said: 550 5.1.1 User unknown (in reply to RCPT TO command))\n"
-).encode()
+    b"Nov 23 08:00:00 gw postfix/smtpd[1]: connect from mx.example[192.0.2.4]\n"
+    b"Nov 23 08:00:01 gw postfix/smtp[1]: 4F2B1C3D9A: to=<b@example.com>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, "
+    b"status=deferred (connect to mx.example.com[192.0.2.9]:25: Connection timed out)\n"
+    b"not a line of a log \x1b[2J\n"
+    b"Nov 23 08:00:02 gw postfix/smtp[1]: 4F2B1C3D9B: to=<c@example.com>, relay=mx.example.com[192.0.2.9]:25, delay=1, "
+    b"delays=0/0/1/0, dsn=5.1.1, status=bounced (host mx.example.com[192.0.2.9] said: 550 5.1.1 User unknown (in reply to RCPT TO command))\n"
+)
 BOUNCE = (
     b"From: MAILER-DAEMON@example.org\r\nTo: a@example.org\r\nSubject: Undeliverable\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\n\r\nno\r\n--x\r\n"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a sample is one line)
 """`gatepost explain` for people and for programs, in both languages, without a gateway (B8, B10)."""
 
 import io

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a sample is one line)
 """Hostile evidence: whatever is handed in, it never crashes, takes less than a second and reaches no terminal raw (B8)."""
 
 import io

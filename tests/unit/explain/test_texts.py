@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a sample is one line)
 """Single texts and lines of logs are taken apart: kind, codes, server, recipient, time (B8)."""
 
 import json
