@@ -274,8 +274,7 @@ class Connection(Wire):
         try:
             async with aclosing(self._blocks(front.item)) as blocks:
                 async for block in blocks:
-                    await self.writable()
-                    self.write(block)
+                    await self.put(block)
                     front.sent += len(block)
                     end = (end + block[-2:])[-2:]
                     if self._too_slow(front, begun):

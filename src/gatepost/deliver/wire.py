@@ -19,6 +19,7 @@ from gatepost.smtp.client import ProtocolError, ReplyReader
 # 256-KiB object each time would cost malloc three system calls a read.
 _BUFFER = memoryview(bytearray(256 * 1024))
 _KNOWN_REPLIES = 16
+_A_LITTLE = 16 * 1024  # octets that are handed to the transport, which tells when it is rid of them
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -157,6 +158,27 @@ class Wire(asyncio.BufferedProtocol):
         """Send; a connection that is over takes it silently, since its end was told already."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
+
+    async def put(self, block: bytes) -> None:
+        """Send a large block: all but a little that waits for room goes to the kernel without a copy."""
+        view = memoryview(block)
+        while view:
+            await self.writable()
+            view = view[self._straight(view) :]
+            self.write(bytes(view[:_A_LITTLE]))
+            view = view[_A_LITTLE:]
+
+    def _straight(self, view: memoryview) -> int:
+        """Return how much the kernel took at once; 0 where something else is to go first, and under TLS."""
+        transport = self.transport
+        if self.sock is None or transport is None or transport.is_closing():
+            return 0
+        if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object") is not None:
+            return 0
+        try:
+            return self.sock.send(view, MSG_DONTWAIT)
+        except OSError:
+            return 0  # full; or over, and then the transport finds out
 
     async def writable(self) -> None:
         """Wait until the kernel has taken everything; `ConnectionError` where it never will."""

@@ -8,9 +8,11 @@ import os
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 
 _MAX_VECTOR = 512  # below IOV_MAX of every system
+_WORTH_A_WRITE = 512 * 1024  # octets that wait until a thread is woken for them
 
 
 class SpoolFile:
@@ -27,6 +29,7 @@ class SpoolFile:
         self.size = 0
         self.crc = 0
         self.error: OSError | None = None
+        self._written = 0
         self._path = path
         self._executor = executor
         self._loop = loop
@@ -60,10 +63,10 @@ class SpoolFile:
     def _next(self) -> None:
         if self._busy:
             return
-        pieces, self._pending = self._pending, []
         closing = self._dropped or (self._done is not None)
-        if not pieces and not closing:
+        if self.outstanding < _WORTH_A_WRITE and not closing:
             return
+        pieces, self._pending = self._pending, []
         self._busy = True
         try:
             future = self._loop.run_in_executor(self._executor, self._work, pieces, closing, self._dropped)
@@ -92,12 +95,17 @@ class SpoolFile:
             self._made = True
         for piece in pieces:
             self.crc = zlib.crc32(piece, self.crc)
+        before = self._written
         for start in range(0, len(pieces), _MAX_VECTOR):
             vector = pieces[start : start + _MAX_VECTOR]
             written = os.writev(self._fd, vector)
             rest = sum(map(len, vector)) - written
+            self._written += written + rest
             if rest:
                 self._write_all(b"".join(vector)[-rest:])
+        # The kernel begins with these pages now, so that little is left for the sync; what goes wrong is said there.
+        with suppress(OSError, AttributeError):
+            os.posix_fadvise(self._fd, before, self._written - before, os.POSIX_FADV_DONTNEED)
 
     def _write_all(self, data: bytes) -> None:
         view = memoryview(data)

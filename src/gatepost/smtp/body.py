@@ -6,24 +6,28 @@ Rule: what passes holds no bare CR, bare LF or NUL, so that no next hop can read
 
 import re
 from functools import lru_cache
+from io import IncrementalNewlineDecoder
 
 MAX_HEADER = 256 * 1024
-# one pass finds whichever comes first: a CR without its LF, or the end of data
-_STRAY_OR_END = re.compile(rb"\r(?!\n(?!\.\r\n))")
-_STRAY_CR = re.compile(rb"\r(?!\n)")
 _NEWLINE = re.compile(rb"\r\n?|\n")
 _HEADER_END = b"\r\n\r\n"
 _MESSAGE_ID_NAME = b"\r\nmessage-id"
 _MESSAGE_ID = re.compile(rb"\r\nmessage-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.IGNORECASE)
 _MAX_MESSAGE_ID = 998
 _END = b"\r\n.\r\n"
-_NO_LINE_END = bytes(set(range(256)) - {10, 13})
 
 
 @lru_cache(maxsize=16)
 def _strides(limit: int) -> re.Pattern[bytes]:
     """Return what goes from line end to line end, each as far as it can: it stops before what is too long."""
     return re.compile(rb"(?s:.{0,%d}\n)*+" % (limit - 1))
+
+
+def _only_crlf(piece: bytes) -> bool:
+    """Tell whether all line ends are CRLF: the library notes which ones it sees, in one pass."""
+    seen = IncrementalNewlineDecoder(None, translate=False)
+    seen.decode(piece.decode("latin-1"), final=True)
+    return seen.newlines is None or seen.newlines == "\r\n"
 
 
 class Stuffer:
@@ -110,12 +114,10 @@ class ContentChecks:
         self._open_dot = False
         self._header: bytes | None = b"\r\n"  # None: the header has ended
 
-    def check(self, piece: bytes, *, stray_cr: bool = True) -> None:
+    def check(self, piece: bytes) -> None:
         """Take a piece that splits no CRLF; checks go on after a problem, so no cut changes the verdict."""
         self.size += len(piece)
-        ends = piece.translate(None, _NO_LINE_END)
-        # Where no CR strays, all is well if CR and LF take turns: half of what counting each of them costs.
-        if ends != b"\r\n" * (len(ends) // 2) or (stray_cr and _STRAY_CR.search(piece)):
+        if not _only_crlf(piece):
             self.bare_newline = True
         if b"\0" in piece:
             self.nul = True
@@ -203,7 +205,7 @@ class BodyScanner:
     def feed(self, data: bytes) -> bytes:
         """Return the content that `data` completes; b"" once there is a problem."""
         window = self._tail + data
-        end, stray = self._look(window)
+        end = window.find(_END)
         if end >= 0:
             cut = end + 2
             self.ended = True
@@ -217,26 +219,12 @@ class BodyScanner:
             self._tail = window[cut:]
         piece = window[self._skip : cut]
         self._skip = 0
-        if 0 <= stray < cut:
-            self.checks.bare_newline = True
         if self._normaliser is not None:
             piece = self._normaliser.feed(piece)
-        self.checks.check(piece, stray_cr=False)
+        self.checks.check(piece)
         if self.ended:
             self.checks.finish()
         return piece if self.checks.clean else b""
-
-    def _look(self, window: bytes) -> tuple[int, int]:
-        """Return where the data ends and where a stray CR stands, -1 for neither."""
-        if self._normaliser is not None:
-            return window.find(_END), -1
-        found = _STRAY_OR_END.search(window)
-        if found is None:
-            return -1, -1
-        at = found.start()
-        if window.startswith(_END, at):
-            return at, -1
-        return window.find(_END, at), at
 
     @staticmethod
     def _cut(window: bytes) -> int:

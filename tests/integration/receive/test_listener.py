@@ -122,7 +122,7 @@ def test_content_that_is_not_taken_leaves_no_file(tmp_path: Path, end: bytes) ->
             answer = b""
             while b"354" not in answer:
                 answer += sock.recv(1000)
-            sock.sendall(b"A: b\r\n" + b"x" * 78 + b"\r\n" * 100_000)
+            sock.sendall(b"A: b\r\n" + b"x" * 78 + b"\r\n" * 500_000)
             eventually(lambda: len(list(tmp_path.iterdir())) == 1)
             sock.sendall(end)
         eventually(lambda: not list(tmp_path.iterdir()))
