@@ -69,12 +69,10 @@ class SpoolFile:
         pieces, self._pending = self._pending, []
         self._busy = True
         try:
-            future = self._loop.run_in_executor(self._executor, self._work, pieces, closing, self._dropped)
+            self._executor.submit(self._work, pieces, closing, self._dropped)
         except RuntimeError:  # the threads have stopped: only tidying up is left to do
             self._dropped = True
             self._close(remove=True)
-            return
-        future.add_done_callback(lambda future: self._worked(future, pieces, closing=closing))
 
     def _work(self, pieces: list[bytes], closing: bool, dropped: bool) -> None:
         """Run in a thread: the disk may take its time."""
@@ -85,9 +83,13 @@ class SpoolFile:
                     os.fdatasync(self._fd)
         except OSError as error:
             self.error = error
+        except Exception as error:
+            self.error = OSError(f"the spool file was not written: {error!r}")
         finally:
             if closing:
                 self._close(remove=dropped or self.error is not None)
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                self._loop.call_soon_threadsafe(self._worked, sum(map(len, pieces)), closing)
 
     def _write(self, pieces: list[bytes]) -> None:
         if self._fd < 0:
@@ -123,12 +125,9 @@ class SpoolFile:
         except OSError as error:
             self.error = self.error or error
 
-    def _worked(self, future: "asyncio.Future[None]", pieces: list[bytes], *, closing: bool) -> None:
+    def _worked(self, octets: int, closing: bool) -> None:
         self._busy = False
-        self.outstanding -= sum(map(len, pieces))
-        failure = None if future.cancelled() else future.exception()
-        if failure is not None and self.error is None:
-            self.error = OSError(f"the spool file was not written: {failure}")
+        self.outstanding -= octets
         if not closing:
             self._next()
             self._progressed()

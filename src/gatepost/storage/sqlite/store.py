@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -40,6 +40,7 @@ from gatepost.storage.interface import (
     Traffic,
 )
 from gatepost.storage.leases import Leases
+from gatepost.storage.spool import BodyFile, Check
 from gatepost.storage.sqlite import aggregates, claims, connection, moves, objects, upkeep, views
 from gatepost.storage.sqlite import documents as remembered
 from gatepost.storage.sqlite.apply import SQL, Applier, Effects
@@ -153,13 +154,29 @@ class SqliteStore:
     async def open_body(self, message_id: int) -> AsyncIterator[bytes]:
         """Return the pieces of a body, the last one only if all are right."""
         size, crc, spooled, data = await self._queue.ask(lambda c: claims.body_facts(c, message_id))
-        path = spool.file_of(self._spool, message_id)
-        source = spool.pieces_of_file(path, message_id) if spooled else spool.pieces_of_bytes(data)
-        return self._pieces(spool.checked(source, message_id, size, crc))
+        check = Check(message_id, size, crc)
+        if spooled:
+            return self._from_file(spool.file_of(self._spool, message_id), message_id, check)
+        return self._from_row(data, check)
 
-    async def _pieces(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-        while piece := await self._loop.run_in_executor(None, next, pieces, b""):
-            yield piece
+    async def _from_row(self, data: bytes, check: Check) -> AsyncIterator[bytes]:
+        for piece in (*spool.pieces_of_bytes(data), b""):
+            if before := check.take(piece):
+                yield before
+
+    async def _from_file(self, path: Path, message_id: int, check: Check) -> AsyncIterator[bytes]:
+        file = BodyFile(path, message_id)
+        try:
+            piece: bytes | None = b"more"
+            while piece:
+                piece = file.at_once()
+                if piece is None:
+                    piece = await self._loop.run_in_executor(None, file.read)
+                if before := check.take(piece):
+                    yield before
+                await asyncio.sleep(0)  # a large message leaves turns to the others
+        finally:
+            file.close()
 
     async def expired(self, destination_id: int, now: int, default_expiry_ms: int, limit: int) -> list[Item]:
         """Return messages whose time is over."""
