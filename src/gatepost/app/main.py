@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from gatepost.app.process import forbid_dumps, limit_memory
+from gatepost.app.process import forbid_dumps, keep_memory, limit_memory
 from gatepost.config.settings import BadSettings, Settings, load
 from gatepost.storage.interface import StoreLocked, StoreUnusable
 
@@ -38,6 +38,7 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
     except OSError as problem:
         complain(f"data_dir {settings.data_dir} cannot be made: {problem.strerror}.")
         return 2
+    keep_memory()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         return asyncio.run(_serve(settings, config_path, environ))

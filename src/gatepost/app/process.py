@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_DUMPABLE = 4
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_MEMORY = 16 << 20
+OWN_MAPPING = 2 << 20
 
 
 def forbid_dumps() -> None:
@@ -74,3 +77,11 @@ def drop_privileges(user: str) -> None:
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
     forbid_dumps()  # another user, another setting
+
+
+def keep_memory() -> None:
+    """Keep a little freed memory (glibc): else the kernel clears it anew for each block of a large message."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY)
+        mallopt(M_MMAP_THRESHOLD, OWN_MAPPING)
