@@ -37,7 +37,7 @@ def judge_cached(record: Record) -> Judgement:
     """
     record = open_record(record)
     said = _ruled(_words(record), record.smtp, record.enhanced, record.phase)
-    failure_class = said.failure_class
+    failure_class = said.failure_class if said.weight else _unsaid(record, said.failure_class)
     return Judgement(
         record,
         failure_class,
@@ -70,6 +70,11 @@ def _ruled(text: str, smtp: int, enhanced: str, phase: str) -> Opinion:
     if said.failure_class is C.SESSION_TIMEOUT and phase == "connect":
         return said._replace(failure_class=C.CONNECTION_TIMEOUT, also=(C.SESSION_TIMEOUT, *said.also))
     return said
+
+
+def _unsaid(record: Record, guess: C) -> C:
+    """Return what is meant where neither words nor codes say why: what became of the message is all that is known."""
+    return {"deferred": C.SERVER_TEMP_ERROR, "expired": C.EXPIRED}.get(record.outcome, guess)
 
 
 def _permanent(record: Record, failure_class: C) -> bool:

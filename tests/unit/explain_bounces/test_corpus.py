@@ -9,6 +9,7 @@ from flufl.bounce import all_failures
 from tests.unit.explain_bounces.corpus import BOUNCES, CASES, FOLDER, OTHERS, mail
 
 from gatepost.explain.bounces import read_message
+from gatepost.explain.judge import judge
 
 
 def test_every_mail_of_the_corpus_has_its_expectation():
@@ -27,8 +28,17 @@ def test_a_bounce_names_recipient_status_and_outcome(name):
     assert got == [(each["recipient"], each["status"], each["outcome"]) for each in case["records"]]
     for record, each in zip(reading.records, case["records"], strict=True):
         assert record.kind == case["kind"]
+        assert record.smtp == each["smtp"]
         if "server" in each:
             assert record.server == each["server"]
+
+
+@pytest.mark.parametrize("name", BOUNCES)
+def test_a_bounce_is_classed_like_an_attempt_of_our_own(name):
+    """B8."""
+    for record, each in zip(read_message(mail(name)).records, CASES[name]["records"], strict=True):
+        if "class" in each:  # else it does not say why
+            assert str(judge(record).failure_class) == each["class"]
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -81,9 +81,26 @@ WRAPPERS = (
     _wrapper("server said", r"\b(?:remote|receiving|recipient'?s?|destination|other|mail|smtp|foreign|their)\s(?:smtp |mail |e-?mail )?(?:server|host|system|mta|mx)(?:'s)?\s(?:has )?(?:returned|replied|responded(?: with)?|said|says|answered|response|reply|error|reported|rejected it with|gave)[^:\d]{0,40}[:.]?\s*(?P<inner>[245]\d\d\b.*)", "Remote SMTP Server Returned: 550 5.1.1 User unknown"),
     _wrapper("bare name", rf"^\s*{_HOST}\s?(?:\[{_IP}\]|\({_IP.replace('address', 'address2')}\)):\s*(?P<inner>[45]\d\d\b.*)", "mx.example.org[192.0.2.1]: 550 5.1.1 User unknown"),
     _wrapper("yahoo", r"^(?P<inner>[45]\d\d.*?)\s*\[(?P<command>RCPT_TO|MAIL_FROM|BODY|DATA|BANNER|EHLO)\]\s*$", "550 5.1.1 User unknown [RCPT_TO]"),
-    _wrapper("in reply", r"^(?P<inner>.*?)\s*\(in reply to (?P<command>[^()]{2,60}?)(?: command)?\)\s*$", "550 5.1.1 User unknown (in reply to RCPT TO command)"),
+    _wrapper("in reply", r"^(?P<inner>.*?)\s*\(in reply to (?P<command>[^()]{2,60}?)(?: command)?\)(?:\s.*)?$", "550 5.1.1 User unknown (in reply to RCPT TO command)"),
+    _wrapper("given reason", r"\b(?:for the following reasons?|reason given (?:by|was)[^:]{0,40}|error message(?: was| is)?|error returned[^:]{0,40}|error)\s?:\s*(?P<inner>[45]\d\d\b(?!\.\d).*)", "The reason given by the mailer was: 550 User unknown"),
     _wrapper("reason", r"^\s*(?:reason|error|error message(?: below)?|error text|smtp error|problem|reply|response|cause|fehler|grund|motif|motivo|причина|原因|退信原因|英文说明|사유|because|the reason for the problem)\s?[:：]\s*(?P<inner>.*)", "Reason: 550 5.1.1 User unknown"),
 )  # fmt: skip
+
+# what notifications say behind the diagnostic, about the message or about themselves (lower case)
+AFTER = (
+    " message details:",
+    " size (in bytes):",
+    " the mts-id of the original message is",
+    " remains undelivered",
+    " --- below this line",
+    " --- message from post",
+    " for explanation visit",
+    " please direct further questions regarding",
+    " please check the address and try",
+    " 解决方案",
+    " 建议解决",
+)
+_FEW = 4  # letters; with fewer there is nothing to cut behind
 
 _PHASES = (
     ("end of data", Phase.EOD),
@@ -113,7 +130,7 @@ _BOTH = re.compile(r"(?<![\w.])([245]\d\d)[ -]{1,3}['\"(#]{0,2}([245]\.[0-7]\.\d
 _ENHANCED = re.compile(r"(?<![\w.:/])([245]\.[0-7]\.\d{1,3})(?!\.?\d|[.-][a-z])", re.IGNORECASE)
 _REPLY = re.compile(
     r"(?<![\w.:/\[@-])([45]\d\d)(?=[ \-:,;]|$)(?!-\d\d)"
-    r"(?! ?(?:[km]?b\b|[kmg]?bytes|k\b|messages?\b|mails?\b|recipients?\b|users?\b|characters|seconds|minutes|hours|days|times|lines))",
+    r"(?! ?(?:[km]?b\b|[kmg]?bytes|k\b|messages\b|mails\b|recipients\b|users\b|characters|seconds|minutes|hours|days|times|lines))",
     re.IGNORECASE,
 )
 _ATTEMPTED = re.compile(
@@ -206,8 +223,24 @@ def codes(text: str) -> tuple[int, str]:
 
 
 def words(text: str) -> str:
-    """Return a reply without the codes that lead it."""
-    return _LEADING.sub("", text, count=1).strip()
+    """Return a reply without the codes that lead it and its lines (RFC 5321 section 4.2.1), and what is said after it."""
+    lead = _LEADING.match(text)
+    if lead is None:
+        return _without_after(text)
+    code = lead[0].strip(" :-")
+    said = text[lead.end() :]
+    if len(code) > 4:  # both codes: the lines that were joined have them again
+        again = (f" {code.replace(' ', '-', 1)} ", f" {code.replace('-', ' ', 1)} ")
+        for each in again:
+            said = said.replace(each, " ")
+    return _without_after(said)
+
+
+def _without_after(text: str) -> str:
+    lower = text.lower()
+    ends = [at for phrase in AFTER if (at := lower.find(phrase)) > 0]
+    cut = min(ends, default=len(text))
+    return (text[:cut] if sum(char.isalpha() for char in text[:cut]) >= _FEW else text).strip()
 
 
 def squeeze(text: str) -> str:
