@@ -6,7 +6,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +18,38 @@ ROOT = Path(__file__).resolve().parents[2]
 EXIM = ROOT / ".cache" / "exim"
 
 
+_BLOCK = 400  # ports of one process that runs tests
+
+
+@cache
+def _ports() -> Iterator[int]:
+    """Claim a block of ports for this process, until it ends, and go round in it.
+
+    They are below those that the kernel gives to outgoing connections, so that none is taken between being chosen and
+    being listened on, neither by a client nor by tests that run at the same time.
+    """
+    for first in range(10_000, 32_000, _BLOCK):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0gatepost-test-ports-{first}")  # abstract: gone with the process
+        except OSError:
+            claim.close()
+            continue
+        return _round(first, claim)
+    raise AssertionError("too many processes run tests at once")
+
+
+def _round(first: int, _claim: socket.socket) -> Iterator[int]:
+    yield from cycle(range(first, first + _BLOCK))
+
+
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nobody listens on, and that stays this process's own for the next 399 calls."""
+    for port in islice(_ports(), _BLOCK):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port of this process is free")
 
 
 def wait_until(question: Callable[[], T], seconds: float = 15, every: float = 0.05, what: str = "") -> T:

@@ -228,6 +228,8 @@ class FaultServer:
             pass
         finally:
             seen.ended = True
+            if not session.in_content:  # who ends in the middle of a message reads no more of it
+                session.part()
             self.replace_socket(sock, None)
             self.replace_socket(session.sock, None)
             session.sock.close()
@@ -247,6 +249,7 @@ class _Session:
         self.sender: str | None = None
         self.parameters = ""
         self.recipients: list[str] = []
+        self.in_content = False
 
     def run(self) -> None:
         self.act(self.scripted("connect"), None)
@@ -289,7 +292,11 @@ class _Session:
         else:
             self.send(b"220 2.0.0 ready\r\n" + self.server.inject)
         self.flush()
-        self.act(self.scripted("handshake"), None)
+        action = self.scripted("handshake")
+        if action is not None:
+            # only now has the client begun its handshake: what comes before that is another fault (`inject`)
+            self.raw.recv(1, socket.MSG_PEEK)
+        self.act(action, None)
         self.flush()
         if self.server.context is None:
             raise _Ended
@@ -358,7 +365,9 @@ class _Session:
         reply = self.act(action, GOOD["data"])
         if not reply.startswith("354"):
             return
+        self.in_content = True
         content = self.content()
+        self.in_content = False
         self.end_of_data(content)
 
     def end_of_data(self, content: bytes) -> None:
@@ -424,6 +433,17 @@ class _Session:
             self.flush()
             raise _Ended
         return action
+
+    def part(self) -> None:
+        """Say that nothing more comes, and read until the client is gone.
+
+        Closing with octets unread makes the kernel send a reset, so that what the client sees would depend on timing.
+        """
+        with suppress(OSError):
+            self.sock.settimeout(5)
+            self.sock.shutdown(socket.SHUT_WR)
+            while self.sock.recv(65536):
+                pass
 
     def say(self, text: str) -> None:
         self.send(text.encode() + b"\r\n")
