@@ -29,6 +29,7 @@ from gatepost.storage.interface import (
     RevisionConflict,
     Traffic,
 )
+from gatepost.telemetry.flows import FlowCounts
 from gatepost.telemetry.metrics import Metrics
 
 NOW = 1_795_420_800_000  # 2026-11-23T08:00:00Z
@@ -300,6 +301,7 @@ class FakeGateway:
             book=Book(count(FIRST).__next__, 90 * 24 * HOUR), hosts=Hosts(), subscribe=self.subscribe
         )
         self.ranked = None
+        self.flows = FlowCounts(self.now)
 
     def subscribe(self, callback):
         self.subscribers.append(callback)

@@ -17,6 +17,7 @@ from gatepost.model.evidence import Because, Ranking
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.storage.interface import Change, DestinationState, Store
+from gatepost.telemetry.flows import FlowCounts
 from gatepost.telemetry.metrics import Metrics
 
 
@@ -38,6 +39,10 @@ class Gateway(Protocol):
     @property
     def objects(self) -> Objects:
         """Return the objects in force, with their revision."""
+
+    @property
+    def flows(self) -> FlowCounts:
+        """Return which way mail goes, as counted."""
 
     def now(self) -> int:
         """Return the wall clock."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gatepost.admin.errors import Invalid, tr
+from gatepost.admin.flows import WINDOWS, FlowFilter, FlowUseCases
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.insight_words import Shown, Words
 from gatepost.admin.queue import QueueUseCases
@@ -105,6 +106,7 @@ class ReportUseCases:
     def __init__(self, gateway: Gateway, queue: QueueUseCases) -> None:
         self._gateway = gateway
         self._queue = queue
+        self._flows = FlowUseCases(gateway, queue)
 
     # ---------------------------------------------------------------- queued
 
@@ -225,6 +227,17 @@ class ReportUseCases:
             "queued": queued,
             "insights": [i.fingerprint.text for i in broken],
         }
+
+    # ---------------------------------------------------------------- mail flow
+
+    async def flow(self, which: FlowFilter) -> Report:
+        """Return how many recipients went which way, as the map of mail flow shows them."""
+        found: Json = await self._flows.map(which)
+        now = self._gateway.now()
+        rows: object = found["rows"]
+        assert isinstance(rows, list)
+        columns = ("source", "domain", "connector", "destination", "outcome", "recipients")
+        return Report("flow", columns, rows, now - WINDOWS[which.window], now)
 
     # ---------------------------------------------------------------- domains
 

@@ -12,6 +12,7 @@ from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.events import EventUseCases
 from gatepost.admin.fixes import FixUseCases
+from gatepost.admin.flows import FlowUseCases
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.insights import InsightUseCases
 from gatepost.admin.messages import MessageUseCases
@@ -40,6 +41,7 @@ class Service:
         self.checks = CheckUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
         self.reports = ReportUseCases(gateway, self.queue)
+        self.flows = FlowUseCases(gateway, self.queue)
         self.events = EventUseCases(gateway, self.queue)
 
     def route_explain(self, address: str) -> Json:

@@ -30,6 +30,7 @@ from gatepost.receive.policy import Refusal, SourceIndex, decide_recipient, deci
 from gatepost.receive.session import Accept, Hooks, ReceiveOptions, Refuse
 from gatepost.storage.journal import Journal
 from gatepost.storage.opening import open_store
+from gatepost.telemetry.flows import FlowCounts
 from gatepost.telemetry.log import Log
 from gatepost.telemetry.metrics import Metrics
 
@@ -133,6 +134,7 @@ async def make_world(settings: Settings, log: Log) -> World:
         deadlines=deadlines(settings),
         guard=guard,
         wall=now_ms,
+        flows=FlowCounts(believed, settings.node),
     )
     world.queued_count = queued
     return world

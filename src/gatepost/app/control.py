@@ -41,6 +41,7 @@ from gatepost.storage.interface import (
     Store,
     StoredObject,
 )
+from gatepost.telemetry.flows import FlowCounts
 from gatepost.telemetry.metrics import Metrics
 
 TOKEN_KIND = "token"  # noqa: S105 - the kind of an object
@@ -89,6 +90,11 @@ class Control:
     def objects(self) -> Objects:
         """Return the objects in force."""
         return self._world.objects
+
+    @property
+    def flows(self) -> FlowCounts:
+        """Return which way mail goes, as counted."""
+        return self._world.flows
 
     def now(self) -> int:
         """Return the wall clock."""

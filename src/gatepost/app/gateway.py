@@ -17,6 +17,7 @@ from gatepost.flow.alerting import Alerting
 from gatepost.flow.expiry import Expiry
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.flows import FlowKeeper
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.journey import Journey
@@ -120,6 +121,7 @@ class Gateway:
         self.journey.observer.observers += [insights, self.control.facts]
         self.intelligence.parts.append(insights)
         self.control.checking.watchers.append(insights.checked)
+        self.intelligence.parts.append(FlowKeeper(self.journey))
         self.intelligence.parts.append(Probing(self.journey, self.control.checking, insights.hosts))
 
     def _make_alerts(self) -> None:

@@ -19,6 +19,7 @@ SINCE = option(
     "--since", metavar="WHEN", default="", text=tr("A duration before now (7d) or a time; else 7 days.")
 )
 UNTIL = option("--until", metavar="WHEN", default="", text=tr("A duration before now or a time; else now."))
+WINDOW = option("--window", metavar="TIME", default="24h", text=tr("1h, 4h, 24h or 7d back from now."))
 TIMES = {"queued_since", "oldest_expires_at", "next_attempt_at", "last_success"}
 
 
@@ -126,6 +127,26 @@ def connectors(state: State, since: str, as_csv: bool) -> int:
         "insights": tr("Insights"),
     }
     return _print(state, "connectors", columns, as_csv, since=since or None)
+
+
+@verb(
+    report,
+    "flow",
+    tr("Which way mail went: source, accepted domain, connector, destination, outcome."),
+    "gatepost report flow --window 24h",
+    params=[WINDOW, csv_flag()],
+)
+def flow(state: State, window: str, as_csv: bool) -> int:
+    """Report the ways of mail."""
+    columns = {
+        "source": tr("Source"),
+        "domain": tr("Domain"),
+        "connector": tr("Connector"),
+        "destination": tr("Destination"),
+        "outcome": tr("Outcome"),
+        "recipients": tr("Recipients"),
+    }
+    return _print(state, "flow", columns, as_csv, window=window)
 
 
 @verb(

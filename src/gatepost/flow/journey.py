@@ -32,6 +32,7 @@ from gatepost.queue import schedule
 from gatepost.queue.lane import Carrier, Lane, LanePolicy
 from gatepost.queue.lanes import Lanes
 from gatepost.storage.interface import Change, DestinationState
+from gatepost.telemetry.flows import ACCEPTED, DEFERRED
 
 HOST_PENALTY_SECONDS = 60.0
 MAX_HOSTS = 50_000
@@ -91,6 +92,8 @@ class Journey:
     def accepted(self, message: NewMessage) -> None:
         """Put a message that is now safe into its lanes."""
         self.world.metrics.accepted(message)
+        for recipient in message.recipients:
+            self.world.flows.count(message.source, recipient.address, recipient.destination_id, ACCEPTED)
         self.world.tell("message.accepted", lines.accepted(message))
         if len(message.recipients) == 1:
             self._enqueue(message, message.recipients[0].destination_id, message.recipients)
@@ -118,6 +121,7 @@ class Journey:
             message.body,
             message.crc,
             len(message.recipients) == 1,
+            message.source,
         )
         if not self.lanes.enqueue(lane, item):
             self.release([item])
@@ -377,6 +381,8 @@ class Journey:
         self, event: str, lane: Lane, failure: Failure, verdict: Verdict, **more: object
     ) -> None:
         self.world.metrics.deferred(lane.key.connector, verdict.flow_code, str(failure.phase))
+        if event != "message.failed":
+            self.world.flows.count("", "", lane.id, DEFERRED)
         self.say(
             event,
             level="warning",
@@ -455,6 +461,7 @@ class Journey:
         )
         lane.last_attempt_at = lane.last_success_at = now
         world.metrics.delivered(lane.key.connector)
+        world.flows.count(item.source, recipient.address, lane.id, "delivered")
         waited = now - item.accepted_at
         text = reply.text if reply else ""
         world.tell("message.delivered", lines.delivered(item, recipient, where, text, spent, waited))

@@ -138,6 +138,7 @@ class Returns:
         report: NewMessage | None,
     ) -> None:
         self.world.metrics.ended(lane.key.connector, outcome)
+        self.world.flows.count(item.source, recipient.address, lane.id, outcome)
         self.journey.say(
             f"message.{outcome}",
             message_id=to_text(item.message_id),

@@ -18,6 +18,7 @@ from gatepost.queue.schedule import ClockGuard
 from gatepost.route.decide import Router
 from gatepost.storage.interface import Store
 from gatepost.storage.journal import Journal
+from gatepost.telemetry.flows import FlowCounts
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class World:
     deadlines: Deadlines
     guard: ClockGuard  # what `now` follows
     wall: Callable[[], int]  # the wall clock as it is set
+    flows: FlowCounts = field(default_factory=lambda: FlowCounts(lambda: 0))
     objects: Objects = field(default_factory=Objects)
     router: Router = field(default_factory=lambda: Router(Objects()))
     _connectors: dict[str, Connector] = field(default_factory=dict)

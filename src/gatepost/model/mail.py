@@ -78,6 +78,7 @@ class Item(NamedTuple):
     body: bytes | None  # None: not in memory; ask the store (`open_body`)
     crc: int
     last: bool  # no other recipient of this message waits anywhere else
+    source: str = ""  # who handed it in
 
 
 class Settlement(NamedTuple):

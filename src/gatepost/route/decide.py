@@ -108,6 +108,11 @@ class Router:
         """Tell whether two addresses of a domain (in A-labels) can go different ways."""
         return self._accepted(domain) is not None
 
+    def accepted_name(self, text: str) -> str:
+        """Return the name of the domain of ours that covers a domain as it was written; "" where none does."""
+        _, accepted = self._place(f"postmaster@{text}")
+        return accepted.name if accepted is not None else ""
+
     # ------------------------------------------------------------------ the index
 
     def _add(self, connector: Connector) -> None:

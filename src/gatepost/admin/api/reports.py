@@ -7,10 +7,12 @@ from fastapi.responses import JSONResponse, Response
 
 from gatepost.admin.api.app import Reader, Use
 from gatepost.admin.api.insights import lang_of
+from gatepost.admin.flows import FlowFilter
 from gatepost.admin.reports import Report
 
 router = APIRouter(tags=["reports"])
 Format = Annotated[str, Query(pattern="^(json|csv)$", description="json or csv (RFC 4180).")]
+Node = Annotated[str, Query(max_length=1000, description="Only what goes through this node of the map.")]
 Time = Annotated[str, Query(max_length=40, description="A duration before now (7d) or a time.")]
 
 
@@ -48,6 +50,32 @@ async def ndr(
 async def connectors(service: Use, _caller: Reader, since: Time = "", format: Format = "json") -> Response:  # noqa: A002
     """Return how connectors fare."""
     return answer(await service.reports.connectors(since), format)
+
+
+@router.get("/reports/flow", response_model=dict[str, Any])
+async def flow(
+    service: Use,
+    _caller: Reader,
+    window: Annotated[str, Query(max_length=10, description="1h, 4h, 24h or 7d.")] = "24h",
+    format: Format = "json",  # noqa: A002
+) -> Response:
+    """Return how many recipients went which way: source, accepted domain, connector, destination, outcome."""
+    return answer(await service.reports.flow(FlowFilter(window)), format)
+
+
+@router.get("/flow")
+async def mail_flow(
+    service: Use,
+    _caller: Reader,
+    window: Annotated[str, Query(max_length=10, description="1h, 4h, 24h or 7d.")] = "24h",
+    source: Node = "",
+    domain: Node = "",
+    connector: Node = "",
+    destination: Node = "",
+    outcome: Node = "",
+) -> dict[str, Any]:
+    """Return the map of mail flow: its nodes, its links, and the rows behind them."""
+    return await service.flows.map(FlowFilter(window, source, domain, connector, destination, outcome))
 
 
 @router.get("/reports/domains", response_model=dict[str, Any])

@@ -16,7 +16,7 @@ SQL = Queries("sqlite", "read")
 # An id is at most this much younger than the clock says (`model.ids` never goes back when the clock does).
 _CLOCK_SLACK_MS = 3_600_000
 
-_Row = tuple[int, int, str, str, int, int, int, int, str, int, int, str, int, int, int]
+_Row = tuple[int, int, str, str, int, int, int, int, str, int, int, str, int, int, int, str]
 
 
 def claim(
@@ -60,11 +60,11 @@ def _items(found: Iterable[object], destination_id: int) -> Iterator[tuple[Item,
     """Put the rows of a message together."""
     for message_id, group in groupby(cast("Iterable[_Row]", found), key=lambda row: row[0]):
         members = list(group)
-        _, _, _, _, _, _, _, accepted_at, sender, size, flags, envid, crc, open_, spool = members[0]
+        _, _, _, _, _, _, _, accepted_at, sender, size, flags, envid, crc, open_, spool, source = members[0]
         recipients = tuple(QueuedRecipient(*row[1:7]) for row in members)
         last = open_ == len(recipients)
         head = (message_id, destination_id, accepted_at, sender, size, flags, envid)
-        yield Item(*head, recipients, None, crc, last), bool(spool)
+        yield Item(*head, recipients, None, crc, last, source), bool(spool)
 
 
 def _merged(entries: list[tuple[Item, bool]]) -> list[tuple[Item, bool]]:

@@ -1,20 +1,20 @@
 -- name: ready
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
-    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
 FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
 WHERE q.destination_id = ? AND q.message_id > ? AND q.not_before = 0 AND q.suspended = 0
 ORDER BY q.message_id, q.n
 
 -- name: due
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
-    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
 FROM queue AS q INDEXED BY queue_due CROSS JOIN message AS m ON m.id = q.message_id
 WHERE q.destination_id = ? AND q.not_before > 0 AND q.not_before <= ? AND q.suspended = 0
 ORDER BY q.not_before, q.message_id, q.n
 
 -- name: due_beyond
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
-    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
 FROM queue AS q INDEXED BY queue_due CROSS JOIN message AS m ON m.id = q.message_id
 WHERE q.destination_id = ? AND q.not_before > 0 AND q.not_before > ? AND q.suspended = 0
 ORDER BY q.not_before, q.message_id, q.n
@@ -24,21 +24,21 @@ SELECT min(not_before) FROM queue INDEXED BY queue_due WHERE destination_id = ? 
 
 -- name: expired_by_age
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
-    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
 FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
 WHERE q.destination_id = ? AND q.message_id < ? AND q.accepted_at <= ? AND q.expires_at IS NULL
 ORDER BY q.message_id, q.n
 
 -- name: expired_by_date
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
-    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
 FROM queue AS q INDEXED BY queue_expiry CROSS JOIN message AS m ON m.id = q.message_id
 WHERE q.destination_id = ? AND q.expires_at IS NOT NULL AND q.expires_at <= ?
 ORDER BY q.expires_at, q.message_id, q.n
 
 -- name: notices_due
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
-    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool
+    m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
 FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
 WHERE q.destination_id = ? AND q.message_id < ? AND q.accepted_at <= ? AND q.notice_at = 0
 ORDER BY q.message_id, q.n
