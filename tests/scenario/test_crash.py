@@ -28,7 +28,9 @@ def crash(folder: Path, kills: int) -> None:
         try:
             gateway.apply(OBJECTS.format(port=server.port))
             for _ in range(kills):
-                time.sleep(chance.uniform(0.3, 1.2))
+                reached = len(load.acknowledged) + 50
+                wait_until(lambda reached=reached: len(load.acknowledged) > reached, 20)  # type: ignore[misc]
+                time.sleep(chance.uniform(0, 0.9))
                 gateway.kill()
                 if chance.random() < 0.3:
                     # Once more while it recovers (fault matrix 3).
@@ -36,7 +38,6 @@ def crash(folder: Path, kills: int) -> None:
                     time.sleep(chance.uniform(0.05, 0.5))
                     gateway.kill()
                 gateway.start()
-            time.sleep(0.5)
             load.stop()
             acknowledged = set(load.acknowledged)
             assert len(acknowledged) > 50 * kills

@@ -14,7 +14,7 @@ import pytest
 from tests.support import certificates
 from tests.support.gateway import GatewayProcess
 from tests.support.memory import resident
-from tests.support.peers import free_port, wait_until
+from tests.support.peers import PATIENCE, free_port, wait_until
 from tests.support.smtp_server import FaultServer
 from tests.unit.receive_policy.test_policy import RELAY_ATTEMPTS
 from tests.unit.smtp import test_smuggling
@@ -73,10 +73,10 @@ def content(gateway: GatewayProcess, *pieces: bytes) -> bytes:
 
 
 def served_within(gateway: GatewayProcess, seconds: float) -> None:
-    """See that a good client is served meanwhile."""
+    """See that a good client is served meanwhile; `seconds` are those of a quiet machine."""
     begun = time.monotonic()
     gateway.send("ann@client.test", "bob@partner.test")
-    assert time.monotonic() - begun < seconds
+    assert time.monotonic() - begun < seconds * PATIENCE
 
 
 @pytest.mark.slow
@@ -184,9 +184,10 @@ def test_nothing_is_smuggled_through_to_the_next_hop(tmp_path: Path) -> None:
                     answer = b""
                     while b"354" not in answer:
                         answer += sock.recv(1000)
-                    sock.sendall(content)
-                    while piece := sock.recv(1000):
-                        answer += piece
+                    with suppress(ConnectionError):  # who is refused may be cut off while it still sends
+                        sock.sendall(content)
+                        while piece := sock.recv(1000):
+                            answer += piece
                 sent += answer.count(b"queued as")
         gateway.drained(20)
         assert sent > 10, "the lenient source sends something"

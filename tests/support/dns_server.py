@@ -116,8 +116,8 @@ class DnsServer:
         query = dns.message.from_wire(wire)
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(query.question[0].rdtype)
-        self.questions.append((name, kind, transport))
         rule = self.zones.get(name, NXDOMAIN)
+        self.questions.append((name, kind, transport))  # last: whoever sees the question may change the zone
         if isinstance(rule, Mapping):
             time.sleep(rule.get("delay", 0))
             behaviour = rule.get(kind)

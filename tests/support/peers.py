@@ -52,9 +52,16 @@ def free_port() -> int:
     raise AssertionError("no port of this process is free")
 
 
+# How many times longer than on a quiet machine something may take before a test calls it missing.
+PATIENCE = 4
+
+
 def wait_until(question: Callable[[], T], seconds: float = 15, every: float = 0.05, what: str = "") -> T:
-    """Ask until the answer is true, and return it; a failure tells what was waited for."""
-    end = time.monotonic() + seconds
+    """Ask until the answer is true, and return it; a failure tells what was waited for.
+
+    `seconds` are those of a quiet machine: waiting longer costs a passing test nothing.
+    """
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         answer = question()
         if answer:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.support.peers import PATIENCE
+
 SILENCE = "<silence>"
 CLOSE = "<close>"
 RESET = "<reset>"
@@ -172,8 +174,8 @@ class FaultServer:
         self._listener.close()
 
     def wait_for(self, messages: int, seconds: float = 5.0) -> bool:
-        """Wait until that many messages were taken."""
-        end = time.monotonic() + seconds
+        """Wait until that many messages were taken; `seconds` are those of a quiet machine."""
+        end = time.monotonic() + seconds * PATIENCE
         while len(self.messages) < messages and time.monotonic() < end:
             time.sleep(0.005)
         return len(self.messages) >= messages

@@ -27,8 +27,8 @@ class Clock:
         return self.now
 
 
-def ask(work: Callable[[Resolver], Awaitable[T]], *servers: str, timeout: float = 0.3, **arguments: Any) -> T:
-    """Run something with a resolver, and leave nothing behind."""
+def ask(work: Callable[[Resolver], Awaitable[T]], *servers: str, timeout: float = 10, **arguments: Any) -> T:
+    """Run something with a resolver, and leave nothing behind; only who waits for silence has a short time-out."""
 
     async def run() -> T:
         resolver = Resolver(servers, timeout=timeout, **arguments)
@@ -44,6 +44,21 @@ def failure_of(work: Callable[[Resolver], Awaitable[Any]], *servers: str, **argu
     with pytest.raises(DnsFailure) as caught:
         ask(work, *servers, **arguments)
     return caught.value
+
+
+UNANSWERED = {
+    dns_server.DROP,
+    dns_server.TRUNCATED_ONLY,
+    dns_server.NOISE,
+    dns_server.SHORT,
+    dns_server.WRONG_ID,
+    dns_server.WRONG_QUESTION,
+}
+
+
+def patience(rule: object) -> float:
+    """Return how long to wait for such a server, in seconds: not long for one that never answers."""
+    return 0.3 if isinstance(rule, str) and rule in UNANSWERED else 10
 
 
 def questions(evidence: dict[str, object]) -> list[dict[str, object]]:
@@ -134,7 +149,7 @@ def test_each_failure_of_a_mail_domain_has_its_reason(rule: object, reason: Reas
     """R6, fault rows 49 to 52, rule 31."""
     zones = {"a.test": rule, "loop.test": {"CNAME": "a.test"}}
     with DnsServer(zones) as server:
-        failure = failure_of(lambda r: r.mx("a.test"), server.address)
+        failure = failure_of(lambda r: r.mx("a.test"), server.address, timeout=patience(rule))
     assert failure.reason is reason
     assert failure.detail
     assert questions(failure.evidence)[0]["server"] == server.address
@@ -156,7 +171,7 @@ def test_each_failure_of_a_mail_domain_has_its_reason(rule: object, reason: Reas
 def test_each_failure_of_a_host_has_its_reason(rule: object, reason: Reason) -> None:
     """R6: 4.4.312, and which of its causes."""
     with DnsServer({"mx.test": rule, "loop.test": {"CNAME": "mx.test"}}) as server:
-        failure = failure_of(lambda r: r.addresses("mx.test"), server.address)
+        failure = failure_of(lambda r: r.addresses("mx.test"), server.address, timeout=patience(rule))
     assert failure.reason is reason
     assert len(questions(failure.evidence)) >= 2
 
@@ -183,9 +198,9 @@ def test_dead_tcp_ends_within_the_time_of_a_question() -> None:
     """Fault row 51: bounded, whatever happens."""
     with DnsServer({"a.test": dns_server.TRUNCATED_ONLY}) as server:
         started = time.monotonic()
-        failure = failure_of(lambda r: r.mx("a.test"), server.address)
+        failure = failure_of(lambda r: r.mx("a.test"), server.address, timeout=0.3)
     assert failure.reason is Reason.TIMEOUT
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_the_number_of_mail_servers_is_bounded() -> None:
@@ -228,9 +243,9 @@ def test_a_silent_family_is_not_waited_for_at_length(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("gatepost.net.dns._OTHER_FAMILY", 0.05)
     with DnsServer({"mx.test": {"A": ["192.0.2.7"], "AAAA": dns_server.DROP}}) as server:
         started = time.monotonic()
-        answer = ask(lambda r: r.addresses("mx.test"), server.address, timeout=5.0)
+        answer = ask(lambda r: r.addresses("mx.test"), server.address, timeout=30.0)
     assert answer.addresses == ("192.0.2.7",)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
     assert questions(answer.evidence)[1]["error"] == "timeout"
 
 
@@ -239,7 +254,7 @@ def test_a_silent_family_is_not_waited_for_at_length(monkeypatch: pytest.MonkeyP
 )
 def test_the_next_server_is_asked_where_one_fails(behaviour: str) -> None:
     with DnsServer({"a.test": behaviour}) as bad, DnsServer({"a.test": {"MX": ["10 mx.a.test"]}}) as good:
-        answer = ask(lambda r: r.mx("a.test"), bad.address, good.address)
+        answer = ask(lambda r: r.mx("a.test"), bad.address, good.address, timeout=1)
     assert answer.hosts == ((10, "mx.a.test"),)
     assert [question["server"] for question in questions(answer.evidence)] == [bad.address, good.address]
 
@@ -253,7 +268,7 @@ def test_a_silent_server_is_asked_last_for_a_while() -> None:
             await resolver.mx(name)
 
     with DnsServer(silent) as first, DnsServer(good) as second:
-        ask(work, first.address, second.address)
+        ask(work, first.address, second.address, timeout=1)
         assert len(first.questions) == 1
         assert len(second.questions) == 3
 
@@ -264,17 +279,18 @@ def test_a_server_that_knows_no_edns_is_asked_without() -> None:
 
 
 def test_a_question_on_its_way_is_not_asked_twice() -> None:
-    zones = {"a.test": {"MX": ["10 mx.a.test"], "delay": 0.1}}
+    zones = {"a.test": {"MX": ["10 mx.a.test"], "delay": 0.5}}
 
     async def work(resolver: Resolver) -> None:
         impatient = asyncio.ensure_future(resolver.mx("a.test"))
         answers = asyncio.gather(*(resolver.mx("a.test") for _ in range(20)))
-        await asyncio.sleep(0.02)
+        while not server.questions:
+            await asyncio.sleep(0.01)
         impatient.cancel()  # one who gives up must not spoil it for the others
         assert len(await answers) == 20
 
     with DnsServer(zones) as server:
-        ask(work, server.address, timeout=2.0)
+        ask(work, server.address, timeout=20.0)
         assert server.asked("a.test", "MX") == 1
 
 
@@ -361,13 +377,14 @@ def test_flushing_forgets_a_domain_and_its_mail_servers() -> None:
 def test_an_answer_from_before_a_flush_is_not_kept() -> None:
     async def work(resolver: Resolver) -> tuple[object, ...]:
         old = asyncio.ensure_future(resolver.mx("a.test"))
-        await asyncio.sleep(0.05)
+        while not server.questions:
+            await asyncio.sleep(0.01)
         server.zones["a.test"] = {"MX": ["10 new.a.test"]}
         resolver.flush()
         return (await resolver.mx("a.test")).hosts, (await old).hosts, (await resolver.mx("a.test")).hosts
 
-    with DnsServer({"a.test": {"MX": ["10 old.a.test"], "delay": 0.2}}) as server:
-        new, old, kept = ask(work, server.address, timeout=2.0)
+    with DnsServer({"a.test": {"MX": ["10 old.a.test"], "delay": 1}}) as server:
+        new, old, kept = ask(work, server.address, timeout=20.0)
     assert (old, new, kept) == (((10, "old.a.test"),), ((10, "new.a.test"),), ((10, "new.a.test"),))
 
 

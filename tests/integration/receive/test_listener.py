@@ -26,7 +26,7 @@ MAIL = b"From: a@x.example\r\nMessage-ID: <1@x.example>\r\n\r\nhello\r\n.dot\r\n
 
 
 def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -341,12 +341,13 @@ def test_a_command_that_never_ends_has_a_deadline_as_a_whole(tmp_path: Path) -> 
     ):
         sock.settimeout(0.1)
         answer = b""
-        for _ in range(50):
+        for _ in range(500):
             with suppress(TimeoutError):
                 answer += sock.recv(1000)
             if b"421 4.4.2" in answer:
                 return
-            sock.sendall(b"N")
+            with suppress(ConnectionError):
+                sock.sendall(b"N")
         raise AssertionError(answer)
 
 
@@ -437,9 +438,8 @@ def test_a_client_that_pipelines_without_end_is_held_back(tmp_path: Path) -> Non
         flood = b"NOOP\r\n" * 400 * 1024
         writer = threading.Thread(target=lambda: sock.sendall(flood))
         writer.start()
-        time.sleep(0.3)
         (running_session,) = gateway.listener._shared.sessions
-        assert running_session._paused
+        eventually(lambda: running_session._paused)
         assert running_session._smtp.buffered < 4 * session_module.MAX_BUFFERED
         gateway.call(lambda: gateway.held[0](None))
         answer = b""

