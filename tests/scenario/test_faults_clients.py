@@ -306,15 +306,20 @@ def test_mail_that_goes_in_circles_stops(tmp_path: Path) -> None:
         assert turns <= hops + 2
 
 
-def test_a_report_that_cannot_be_delivered_makes_no_other(tmp_path: Path) -> None:
-    """Fault matrix 59, rule 14, R4: everything is refused, the reports as well; null senders get nothing."""
-    with FaultServer(rcpt="550 5.1.1 nobody") as server, GatewayProcess(tmp_path) as gateway:
-        gateway.apply(CONNECTOR.format(port=server.port))
+OURS = '\n[[accepted_domain]]\nname = "partner.test"\ntype = "internal-relay"\nrecipients = []\n'
+
+
+@pytest.mark.parametrize(("domain", "reports"), [("", 1), (OURS, 2)], ids=["a stranger", "the postmaster"])
+def test_a_report_that_cannot_be_delivered_makes_no_other(tmp_path: Path, domain: str, reports: int) -> None:
+    """Fault matrix 59, rule 14, R4: everything is refused, the reports as well, and what the postmaster was to keep."""
+    more = '[ndr]\npostmaster = "postmaster@partner.test"\n'
+    with FaultServer(rcpt="550 5.1.1 nobody") as server, GatewayProcess(tmp_path, more=more) as gateway:
+        gateway.apply(CONNECTOR.format(port=server.port) + domain)
         gateway.send("ann@partner.test", "bob@partner.test")  # its report goes to the same server
         gateway.send("", "eve@partner.test")
         gateway.drained(15)
         time.sleep(0.5)
         accepted = [line for line in gateway.log() if line["event"] == "message.accepted"]
-        assert len(accepted) == 3, json.dumps(accepted)
+        assert len(accepted) == 2 + reports, json.dumps(accepted)
         assert gateway.queued() == 0
         assert gateway.ask("queue/audit")["balanced"]

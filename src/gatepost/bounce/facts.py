@@ -50,7 +50,7 @@ class ReportFacts:
     accepted_at: int
     now: int
     hostname: str
-    sender: str
+    sender: str  # of the original; the postmaster where the original is a report that nobody takes
     recipients: tuple[ReportRecipient, ...]
     language: str = "en"
     envid: str = ""  # xtext, as given at MAIL

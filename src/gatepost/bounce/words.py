@@ -4,6 +4,7 @@ from gatepost.bounce import safe
 from gatepost.bounce.facts import Moment, ReportFacts, ReportRecipient
 from gatepost.i18n import Translator, translator
 from gatepost.model.failure import iso
+from gatepost.model.mail import REPORT
 
 _TIMELINE = 12  # lines of attempts that are shown
 _RECIPIENTS = 20  # recipients that are described one by one; the machine-readable part names all
@@ -25,7 +26,7 @@ def subject(facts: ReportFacts, kind: str) -> str:
 def human_part(facts: ReportFacts, kind: str) -> str:
     """Return the plain text of a report, lines ended by LF."""
     tr = translator(facts.language)
-    lines = [_opening(tr, kind), ""]
+    lines = [_opening(tr, kind, of_report=bool(facts.flags & REPORT)), ""]
     original = safe.subject_of(facts.header)
     if original:
         lines.append(tr("Subject: {subject}").format(subject=original))
@@ -43,7 +44,11 @@ def human_part(facts: ReportFacts, kind: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _opening(tr: Translator, kind: str) -> str:
+def _opening(tr: Translator, kind: str, *, of_report: bool) -> str:
+    if kind == "failure" and of_report:
+        return tr(
+            "A report to a sender could not be delivered. It is kept here for you, the postmaster; nobody else is told."
+        )
     if kind == "failure":
         return tr("Your message could not be delivered.")
     if kind == "delay":

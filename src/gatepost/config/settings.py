@@ -259,7 +259,9 @@ class Ndr:
         kinds.LANGUAGES, {}, 'The language by sender domain, `{ "contoso.example" = "zh-CN" }`.'
     )
     postmaster: str = setting(
-        kinds.OPTIONAL_ADDRESS, "", "Who signs reports; empty: `postmaster@` and `hostname`."
+        kinds.OPTIONAL_ADDRESS,
+        "",
+        "The postmaster, who sends notices and gets reports that nobody takes; empty: `postmaster@` and `hostname`.",
     )
     max_original_size: int = setting(kinds.SIZE, "50KB", "How much of the original message a report carries.")
 

@@ -1,7 +1,8 @@
 """Tell the sender: NDRs, delay notices, and that a delay is over.
 
 Guarantee: an NDR is accepted in the same transaction that ends the recipients it speaks of, and only if it
-ended them: so exactly one, whatever crashes when. Nothing is ever sent in answer to the null sender or to a report.
+ended them: so exactly one, whatever crashes when. Nothing is ever sent in answer to the null sender or to a report;
+a report that nobody takes is kept for the postmaster, once, where that is an address of ours.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from gatepost.model.attempt import Attempt
 from gatepost.model.failure import Reason, Verdict
 from gatepost.model.ids import from_text, to_text
 from gatepost.model.mail import (
+    REPORT,
     RET_FULL,
     BodyMissing,
     Item,
@@ -33,6 +35,7 @@ from gatepost.model.mail import (
     Settlement,
 )
 from gatepost.queue.lane import Lane
+from gatepost.route.decide import Standing
 from gatepost.smtp.body import stuff
 from gatepost.storage.interface import AttemptView, Change, Event, RowUpdate
 
@@ -69,19 +72,30 @@ class Returns:
 
     async def _end(self, lane: Lane, item: Item, final: list[Final]) -> None:
         self.journey.observer.ended(lane, item, final)
+        if keeper := self._keeper(item):
+            await self._return(lane, item, final, keeper, "failed")
+            return
         told = [f for f in final if may_report(item.sender, item.flags, f[0].notify, "failure")]
         silent = [f for f in final if f not in told]
         for recipient, _failure, verdict, attempt in silent:
             await self._settle(lane, item, [(recipient, verdict, attempt)], "failed", None)
         if told:
-            await self._return(lane, item, told)
+            await self._return(lane, item, told, item.sender, "returned")
 
-    async def _return(self, lane: Lane, item: Item, told: list[Final]) -> None:
+    def _keeper(self, item: Item) -> str:
+        """Return who keeps a report of ours that nobody takes; "" for other mail, and for what was kept already."""
+        postmaster = self.world.settings.postmaster
+        if not item.flags & REPORT or item.recipients[0].address == postmaster:
+            return ""
+        ours = self.world.router.standing(postmaster) in (Standing.KNOWN, Standing.RELAYED)
+        return postmaster if ours else ""
+
+    async def _return(self, lane: Lane, item: Item, told: list[Final], to: str, outcome: str) -> None:
         async with self._turn:
-            facts = await self._facts(lane, item, told)
-            message = await self._message(item, facts, build_ndr)
+            facts = await self._facts(lane, item, told, to)
+            message = await self._message(facts, build_ndr)
             ended = [(recipient, verdict, attempt) for recipient, _f, verdict, attempt in told]
-            await self._settle(lane, item, ended, "returned", message)
+            await self._settle(lane, item, ended, outcome, message)
 
     async def cancel(self, lane: Lane, item: Item, who: str) -> None:
         """End recipients because an administrator says so, without a word to the sender."""
@@ -166,8 +180,8 @@ class Returns:
         report = None
         if told:
             until = item.accepted_at + lane.policy.expiry * 1000
-            facts = await self._facts(lane, item, [(r, None, None, None) for r in told], until)
-            report = await self._message(item, facts, build_delay)
+            facts = await self._facts(lane, item, [(r, None, None, None) for r in told], item.sender, until)
+            report = await self._message(facts, build_delay)
         change = Change(
             accepts=(report,) if report else (),
             events=events,
@@ -200,17 +214,19 @@ class Returns:
         self, lane: Lane, item: Item, recipients: list[QueuedRecipient], build: Callable[[ReportFacts], bytes]
     ) -> None:
         async with self._turn:
-            facts = await self._facts(lane, item, [(r, None, None, None) for r in recipients])
-            report = await self._message(item, facts, build)
+            facts = await self._facts(lane, item, [(r, None, None, None) for r in recipients], item.sender)
+            report = await self._message(facts, build)
             self.journey.keep(report, lambda problem: None)
 
     # ---------------------------------------------------------------- what a report is made of
 
-    async def _facts(self, lane: Lane, item: Item, told: list[Final], retry_until: int = 0) -> ReportFacts:
+    async def _facts(
+        self, lane: Lane, item: Item, told: list[Final], to: str, retry_until: int = 0
+    ) -> ReportFacts:
         world = self.world
         settings = world.settings.ndr
-        language = settings.language_for(item.sender)
-        cap = settings.max_original_size if item.flags & RET_FULL else 0
+        language = settings.language_for(to)
+        cap = settings.max_original_size if item.flags & (RET_FULL | REPORT) else 0
         header, original = await self._content(item, cap)
         attempts = await self.store.attempts(item.message_id)
         recipients = tuple(
@@ -222,7 +238,7 @@ class Returns:
             accepted_at=item.accepted_at,
             now=self.journey.now(),
             hostname=world.settings.hostname,
-            sender=item.sender,
+            sender=to,
             recipients=recipients,
             language=language,
             envid=item.envid,
@@ -298,15 +314,13 @@ class Returns:
             relayed_to=self.world.destination_name(lane),
         )
 
-    async def _message(
-        self, item: Item, facts: ReportFacts, build: Callable[[ReportFacts], bytes]
-    ) -> NewMessage:
-        """Return the report as a message of its own, from the null sender to the sender of the original."""
+    async def _message(self, facts: ReportFacts, build: Callable[[ReportFacts], bytes]) -> NewMessage:
+        """Return the report as a message of its own, from the null sender to whoever it is for."""
         world = self.world
         small = len(facts.header) + len(facts.original or b"") <= BUILT_AT_ONCE
         data = build(facts) if small else await asyncio.to_thread(build, facts)
         wire = stuff(data)
-        key = world.router.route(item.sender).destination
+        key = world.router.route(facts.sender).destination
         lane = self.journey.lanes.get(key)
         now = self.journey.now()
         if not lane.queued_since:
@@ -322,7 +336,7 @@ class Returns:
             header_id="",
             source="gatepost",
             client="{}",
-            recipients=(Recipient(1, item.sender, lane.id),),
+            recipients=(Recipient(1, facts.sender, lane.id),),
             body=wire,
             spool=False,
             crc=zlib.crc32(wire),

@@ -148,6 +148,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             delivery=DELIVERY,
             dns=names.address,
             dns_timeout="1s",
+            more='[ndr]\npostmaster = "postmaster@home.test"\n',
         )
         stack.enter_context(gateway)
         objects = DOMAINS + CONNECTOR.format(name="partner", port=next_hop.port, more="")

@@ -51,7 +51,6 @@ def test_rule_13_a_report_holds_nothing_that_a_remote_server_could_have_written_
 
 
 def test_rule_14_nothing_is_said_to_the_null_sender(world: World) -> None:
-    before = len(world.gateway.mailbox())
     with world.client() as client:
         content = b"Subject: undeliverable\r\n\r\n.\r\n"
         assert client.message("", "nobody@insults.test", content).startswith(b"250")
@@ -61,7 +60,27 @@ def test_rule_14_nothing_is_said_to_the_null_sender(world: World) -> None:
         return bool(shown) and shown["recipients"][0]["state"] == "failed"
 
     wait_until(ended, 10)
-    assert len(world.gateway.mailbox()) == before
+    assert not [text for text in world.gateway.mailbox() if "nobody@insults.test" in text]
+
+
+def test_rule_14_a_bounce_of_a_bounce_is_kept_for_the_postmaster_once(world: World) -> None:
+    """The sender's own server refuses the report: nobody else is told, and nothing goes round."""
+    with world.client() as client:
+        content = b"Subject: twice\r\n\r\n.\r\n"
+        assert client.message("eve@insults.test", "twice@forges.test", content).startswith(b"250")
+
+    def kept() -> list[str]:
+        return [text for text in world.gateway.mailbox() if "rfc822; eve@insults.test" in text]
+
+    (report,) = wait_until(kept, 15, what="the report that nobody takes")
+    assert "\nTo: <postmaster@home.test>" in report
+    assert "Return-Path: <>" in report
+    assert "twice@forges.test" in report, "the report that was refused is in it"
+    first = world.message_of("eve@insults.test")
+    assert [row["state"] for row in first["recipients"]] == ["failed"]
+    told = [line["recipients"] for line in world.gateway.log() if line["event"] == "message.accepted"]
+    assert told.count(["eve@insults.test"]) == 1
+    assert len(kept()) == 1
 
 
 def test_rule_14_unknown_recipients_are_refused_before_a_report_could_be_due(world: World) -> None:
