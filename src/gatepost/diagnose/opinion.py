@@ -15,10 +15,10 @@ from gatepost.diagnose.rules import Rule, code_rules, digit_rules, index, rules
 from gatepost.model.failure import FailureClass as C
 
 _LONG = 60  # letters of a phrase that count
-_LONG = 60  # letters of a phrase that count
 _AGREES = 0.15  # of the weight of a code that says the same as words
 _ALSO = 0.6  # of the winner's weight makes a neighbour
-_ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_ENHANCED = re.compile(r"(?<![\d.])([45])\.(\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_DONE = 250  # what a success code alone stands for
 
 
 class Evidence(NamedTuple):
@@ -56,16 +56,17 @@ class _Vote(NamedTuple):
 
 
 def details_in(text: str) -> tuple[str, ...]:
-    """Return the enhanced codes that a text names, without class digit, in their order (RFC 3463 section 2)."""
+    """Return the enhanced codes of failures that a text names, without class digit, in their order (RFC 3463 section 2)."""
     return tuple(dict.fromkeys(found[2] for found in _ENHANCED.finditer(text[:2000])))
 
 
 @lru_cache(maxsize=4096)
 def opinion(text: str, *, smtp: int = 0, enhanced: str = "", phase: str = "") -> Opinion:
     """Return what a text as it was read says; `enhanced` is the code that stands beside it."""
-    own = (enhanced.partition(".")[2],) if enhanced else ()
+    done = enhanced.startswith("2")  # x.6.0 of a success is no broken message
+    own = (enhanced.partition(".")[2],) if enhanced and not done else ()
     details = tuple(dict.fromkeys((*own, *details_in(text))))
-    return weigh(Evidence(normal(text), smtp, details, phase))
+    return weigh(Evidence(normal(text), smtp or (_DONE if done else 0), details, phase))
 
 
 @lru_cache(maxsize=65536)

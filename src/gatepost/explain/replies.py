@@ -4,7 +4,10 @@ import re
 from typing import NamedTuple
 
 _ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}"
-_DIGITS = re.compile(rf"(?<![\w.:@-])([245][0-7]\d)(?=[ \-\t:,(]{{1,3}}#?{_ENHANCED}|[- ]\D|-|[ :,]*$|[,:] )")
+_IP = r"\d{1,3}(?:\.\d{1,3}){3}"
+_DIGITS = re.compile(
+    rf"(?<![\w.:@-])([245][0-79]\d)(?=[ \-\t:,(]{{1,3}}#?{_ENHANCED}|[- ]{_IP}|[- ]\D|-|[ :,]*$|[,:] )"
+)
 _BEFORE = "\n:'\"“‘«「（(;>#=[,|]}"
 _WORDS = (
     "said",
