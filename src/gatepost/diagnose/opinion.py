@@ -56,7 +56,7 @@ class _Vote(NamedTuple):
 
 
 def details_in(text: str) -> tuple[str, ...]:
-    """Return the enhanced codes of failures that a text names, without class digit, in their order (RFC 3463 section 2)."""
+    """Return the codes of failures (RFC 3463 section 2) that a text names, without class digit, in their order."""
     return tuple(dict.fromkeys(found[2] for found in _ENHANCED.finditer(text[:2000])))
 
 
