@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from gatepost.demo.names import free_port
+from gatepost.i18n import Translator, tr
 
 START_SECONDS = 30
 STOP_SECONDS = 15
@@ -41,7 +42,15 @@ file = "gateway.log"
 
 
 class DemoTrouble(Exception):
-    """The demo cannot go on; the text says why."""
+    """The demo cannot go on: a sentence with `{what}` and `{said}` in it, and what they are."""
+
+    def __init__(self, sentence: str, what: str, said: str) -> None:
+        super().__init__(sentence, what, said)
+
+    def text(self, say: Translator) -> str:
+        """Return the sentence in a language."""
+        sentence, what, said = self.args
+        return say(sentence).format(what=what, said=said)
 
 
 class Gateway:
@@ -97,7 +106,8 @@ class Gateway:
                 time.sleep(0.1)
             else:
                 return
-        raise DemoTrouble(f"The gateway does not start: {self.output.read_text(errors='replace').strip()}")
+        said = self.output.read_text(errors="replace").strip()
+        raise DemoTrouble(tr("The gateway does not start: {said}"), "", said)
 
     def stop(self) -> None:
         """End the child, in order where it can."""
@@ -122,7 +132,9 @@ class Gateway:
             check=False,
         )
         if done.returncode not in (0, 1):
-            raise DemoTrouble(f"gatepost {' '.join(arguments)}: {done.stderr.strip()}")
+            raise DemoTrouble(
+                tr("{what} failed: {said}"), f"gatepost {' '.join(arguments)}", done.stderr.strip()
+            )
         return json.loads(done.stdout)
 
     def send(self, sender: str, recipient: str, subject: str) -> None:

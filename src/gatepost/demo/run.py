@@ -1,6 +1,8 @@
 """Run the demo: start everything, keep mail coming, show what the gateway knows of it, judge at the end."""
 
 import argparse
+import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -9,11 +11,13 @@ from pathlib import Path
 from smtplib import SMTPException
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from gatepost.demo.gateway import DemoTrouble, Gateway
 from gatepost.demo.story import HEALTHY, SENDER, Part, Stage, letters, stage
 from gatepost.demo.summary import Summary
+from gatepost.i18n import Translator, tr, translator
 
 PROMISED = ("4.4.312", "4.4.315", "4.4.316", "4.4.317", "4.4.318", "4.7.320")
 LETTER_SECONDS = 0.5
@@ -58,44 +62,55 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser.add_argument("--for", dest="seconds", type=float)
     parser.add_argument("--lang", default="en")
     options = parser.parse_args(list(arguments))
-    console = Console()
+    console, say = Console(), translator(options.lang)
     try:
         with tempfile.TemporaryDirectory(prefix="gatepost-demo-") as name:
-            return _play(Path(name), console, options.seconds)
+            return _play(Path(name), console, say, options.seconds)
     except DemoTrouble as problem:
-        console.print(str(problem), markup=False, style="red")
+        console.print(problem.text(say), markup=False, style="red")
         return 1
     except KeyboardInterrupt:
         return 0
 
 
-def _play(folder: Path, console: Console, for_seconds: float | None) -> int:
+def _play(folder: Path, console: Console, say: Translator, for_seconds: float | None) -> int:
     with stage(folder) as scene, Gateway(folder, scene.dns_port) as gateway:
         objects = folder / "objects.toml"
         objects.write_text(scene.objects)
         gateway.json("apply", str(objects))
-        _greet(console, gateway, folder)
+        _greet(console, say, gateway, folder)
         postman = Postman(gateway, scene.parts)
         postman.start()
         try:
-            seen = _watch(console, gateway, scene, postman, for_seconds)
+            with Summary(console, say, scene.parts) as summary:
+                seen = _watch(summary, gateway, scene, postman, for_seconds)
         finally:
             postman.stop()
-        return _judge(console, scene, postman, seen)
+        return _judge(console, say, scene, postman, seen)
 
 
-def _greet(console: Console, gateway: Gateway, folder: Path) -> None:
+def _greet(console: Console, say: Translator, gateway: Gateway, folder: Path) -> None:
     """Tell where everything is."""
-    login = one_time_login(gateway)
-    console.print(
-        "[bold]Gatepost demo[/bold]: a gateway, and destination servers that fail in each known way."
+    opening = say(tr("Gatepost demo: a gateway, and destination servers that fail in each known way."))
+    console.print(opening, style="bold", highlight=False)
+    places = (
+        (say(tr("Admin centre")), gateway.admin_url),
+        (say(tr("Sign in once")), one_time_login(gateway)),
+        ("SMTP", f"127.0.0.1:{gateway.smtp_port}"),
+        (say(tr("Command line")), f"{command()} --config {gateway.config} queue list"),
+        (say(tr("Log")), str(folder / "gateway.log")),
     )
-    console.print(f"  Admin centre    {gateway.admin_url}", highlight=False)
-    console.print(f"  Sign in once    {login}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"  SMTP            127.0.0.1:{gateway.smtp_port}", highlight=False)
-    console.print(f"  Command line    gatepost --config {gateway.config} queue list", soft_wrap=True)
-    console.print(f"  Log             {folder / 'gateway.log'}", soft_wrap=True)
-    console.print("  Ctrl-C ends it and removes everything.\n")
+    width = max(cell_len(name) for name, _ in places)
+    for name, place in places:
+        text = f"  {name}{' ' * (width - cell_len(name))}    {place}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"  {say(tr('Ctrl-C ends it and removes everything.'))}\n")
+
+
+def command() -> str:
+    """Return how a person starts the command line of this very installation."""
+    beside = Path(sys.executable).with_name("gatepost")
+    return "gatepost" if shutil.which("gatepost") or not beside.exists() else str(beside)
 
 
 def one_time_login(gateway: Gateway) -> str:
@@ -115,41 +130,39 @@ def _rounds(for_seconds: float | None) -> Iterator[None]:
 
 
 def _watch(
-    console: Console, gateway: Gateway, scene: Stage, postman: Postman, for_seconds: float | None
+    summary: Summary, gateway: Gateway, scene: Stage, postman: Postman, for_seconds: float | None
 ) -> set[str]:
     """Show the queue as it changes; returns every code that was seen in it."""
     seen: set[str] = set()
-    with Summary(console, scene.parts) as summary:
-        for _ in _rounds(for_seconds):
-            queue: list[dict[str, Any]] = gateway.json("queue", "list")
-            for row in queue:
-                error = row.get("last_error") or {}
-                # The field's own code counts, and for remote replies the code that they carried.
-                seen |= {str(error.get("code", "")), str(error.get("flow_code", ""))} - {""}
-            summary.show(queue, postman.sent, scene.healthy.taken, postman.trouble)
+    for _ in _rounds(for_seconds):
+        queue: list[dict[str, Any]] = gateway.json("queue", "list")
+        for row in queue:
+            error = row.get("last_error") or {}
+            # The field's own code counts, and for remote replies the code that they carried.
+            seen |= {str(error.get("code", "")), str(error.get("flow_code", ""))} - {""}
+        summary.show(queue, postman.sent, scene.healthy.taken, postman.trouble)
     return seen
 
 
-def _judge(console: Console, scene: Stage, postman: Postman, seen: set[str]) -> int:
+def _judge(console: Console, say: Translator, scene: Stage, postman: Postman, seen: set[str]) -> int:
     """Return the exit code: whether everything that was promised was seen."""
     # What was handed in a moment ago may still be on its way.
-    for _ in range(50):
+    for _ in range(200):
         if scene.healthy.taken >= postman.sent_healthy:
             break
         time.sleep(0.1)
     missing = [code for code in PROMISED if code not in seen]
     lost = postman.sent_healthy - scene.healthy.taken
     if missing:
-        console.print(f"Not seen: {', '.join(missing)}", style="red", highlight=False)
+        text = say(tr("Not seen: {codes}")).format(codes=", ".join(missing))
+        console.print(text, style="red", highlight=False)
     if lost or not postman.sent_healthy:
-        console.print(f"Not delivered to the healthy server: {lost} of {postman.sent_healthy}", style="red")
+        text = say(tr("Not delivered to the healthy server: {lost} of {sent}"))
+        console.print(text.format(lost=lost, sent=postman.sent_healthy), style="red", highlight=False)
     if missing or lost or not postman.sent_healthy:
         return 1
-    console.print(
-        f"Seen: {', '.join(PROMISED)}. Delivered to the healthy server: {scene.healthy.taken} of "
-        f"{postman.sent_healthy}.",
-        style="green",
-        highlight=False,
-        soft_wrap=True,
+    text = say(tr("Seen: {codes}. Delivered to the healthy server: {taken} of {sent}.")).format(
+        codes=", ".join(PROMISED), taken=scene.healthy.taken, sent=postman.sent_healthy
     )
+    console.print(text, style="green", highlight=False, soft_wrap=True)
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gatepost.demo.names import SERVFAIL, NameServer, free_port
 from gatepost.demo.servers import MailServer, Manners, SilentAddress, expired_certificate
+from gatepost.i18n import tr
 
 HEALTHY = "to-headquarters"
 SENDER = "ann@contoso.example"
@@ -55,18 +56,26 @@ class Part:
 def parts(certificate: Path) -> list[Part]:
     """Return all parts: one that works, then one for each known way to fail."""
     return [
-        Part(HEALTHY, "on-premises", "hq.contoso.example", "mail.hq.contoso.example", "works", Manners()),
-        Part("to-woodgrove", "partner", "woodgrove.example", "mail.woodgrove.example", "its DNS is broken"),
+        Part(HEALTHY, "on-premises", "hq.contoso.example", "mail.hq.contoso.example", tr("works"), Manners()),
         Part(
-            "to-branch", "on-premises", "branch.contoso.example", "mail.branch.contoso.example", "is silent"
+            "to-woodgrove", "partner", "woodgrove.example", "mail.woodgrove.example", tr("its DNS is broken")
         ),
-        Part("to-old-exchange", "on-premises", "fabrikam.example", "old.fabrikam.example", "was shut down"),
+        Part(
+            "to-branch",
+            "on-premises",
+            "branch.contoso.example",
+            "mail.branch.contoso.example",
+            tr("is silent"),
+        ),
+        Part(
+            "to-old-exchange", "on-premises", "fabrikam.example", "old.fabrikam.example", tr("was shut down")
+        ),
         Part(
             "to-tailspin",
             "partner",
             "tailspin.example",
             "mx.tailspin.example",
-            "is overloaded",
+            tr("is overloaded"),
             Manners(banner="421 4.3.2 Service not available, try again later"),
         ),
         Part(
@@ -74,7 +83,7 @@ def parts(certificate: Path) -> list[Part]:
             "partner",
             "litware.example",
             "mx.litware.example",
-            "offers no TLS, which the connector demands",
+            tr("offers no TLS, which the connector demands"),
             Manners(),
             'tls = "encryption-only"',
         ),
@@ -83,7 +92,7 @@ def parts(certificate: Path) -> list[Part]:
             "on-premises",
             "northwind.example",
             "mail.northwind.example",
-            "closes in the middle of DATA",
+            tr("closes in the middle of DATA"),
             Manners(closes_in_data=True),
         ),
         Part(
@@ -91,7 +100,7 @@ def parts(certificate: Path) -> list[Part]:
             "partner",
             "adatum.example",
             "mx.adatum.example",
-            "has an expired certificate",
+            tr("has an expired certificate"),
             Manners(certificate=certificate),
             'tls = "domain-validation"\ntls_domain = "mx.adatum.example"\ntls_ca = "ca.pem"',
         ),
@@ -100,7 +109,7 @@ def parts(certificate: Path) -> list[Part]:
             "partner",
             "wingtip.example",
             "mx.wingtip.example",
-            "greylists",
+            tr("greylists"),
             Manners(rcpt="451 4.7.1 Greylisted, come back in five minutes"),
         ),
         Part(
@@ -108,7 +117,7 @@ def parts(certificate: Path) -> list[Part]:
             "partner",
             "proseware.example",
             "mx.proseware.example",
-            "refuses unknown recipients, so their mail goes back to the sender",
+            tr("refuses unknown recipients, so their mail goes back to the sender"),
             Manners(rcpt="550 5.1.1 No such user here"),
         ),
     ]

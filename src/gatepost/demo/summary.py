@@ -8,17 +8,26 @@ from rich.table import Table
 from rich.text import Text
 
 from gatepost.demo.story import Part
+from gatepost.i18n import Translator, tr
 from gatepost.model.failure import clean
 
-COLUMNS = ("Connector", "State", "Queued", "Since", "Next attempt", "Error", "What the demo did to it")
+COLUMNS = (
+    tr("Connector"),
+    tr("State"),
+    tr("Queued"),
+    tr("Since"),
+    tr("Next attempt"),
+    tr("Error"),
+    tr("What the demo did to it"),
+)
 
 
 class Summary:
     """Shows each look at the queue."""
 
-    def __init__(self, console: Console, story: list[Part]) -> None:
-        self.console = console
-        self.plight = {part.connector: part.plight for part in story}
+    def __init__(self, console: Console, say: Translator, story: list[Part]) -> None:
+        self.console, self.say = console, say
+        self.plight = {part.connector: say(part.plight) for part in story}
         self._said: dict[str, str] = {}
         self._live = Live(console=console, refresh_per_second=2) if console.is_terminal else None
 
@@ -33,7 +42,9 @@ class Summary:
 
     def show(self, queue: list[dict[str, Any]], sent: int, delivered: int, trouble: str) -> None:
         """Show the queue as it is now."""
-        title = f"{sent} messages handed in, {delivered} taken by the healthy server"
+        title = self.say(tr("{sent} messages handed in, {taken} taken by the healthy server")).format(
+            sent=sent, taken=delivered
+        )
         if trouble:
             title += f"; {clean(trouble, 80)}"
         if self._live is not None:
@@ -42,7 +53,7 @@ class Summary:
             self._lines(queue, title)
 
     def _table(self, queue: list[dict[str, Any]], title: str) -> Table:
-        table = Table(*COLUMNS, title=title, title_justify="left")
+        table = Table(*map(self.say, COLUMNS), title=title, title_justify="left")
         for row in sorted(queue, key=lambda row: str(row["connector"])):
             # Remote text is shown as text: it is no markup, and has no control characters left.
             table.add_row(*(Text(cell) for cell in self._cells(row)))
@@ -66,13 +77,11 @@ class Summary:
             name, state, messages, since, following, error, plight = self._cells(row)
             if error and self._said.get(name) != error:
                 self._said[name] = error
-                self.console.print(
-                    f"{name} ({plight}): {error}; "
-                    f"{messages} queued since {since}, {state}, next attempt {following}",
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
+                count = self.say(tr("{messages} queued since {since}, {state}, next attempt {next}")).format(
+                    messages=messages, since=since, state=state, next=following
                 )
+                text = f"{name} ({plight}): {error}; {count}"
+                self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         self.console.print(title, markup=False, highlight=False, soft_wrap=True)
 
 
