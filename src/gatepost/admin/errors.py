@@ -70,6 +70,18 @@ class Forbidden(AdminError):
     title = tr("Not allowed")
 
 
+class TooMany(AdminError):
+    """Whoever guesses waits; `seconds` says how long."""
+
+    status = 429
+    kind = "too-many"
+    title = tr("Too many failures")
+
+    def __init__(self, sentence: str, /, seconds: int) -> None:
+        super().__init__(sentence, seconds=seconds)
+        self.seconds = seconds
+
+
 class Unavailable(AdminError):
     """The gateway cannot answer now."""
 

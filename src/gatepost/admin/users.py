@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
 from gatepost.admin.auth import SCOPES, Caller, hashed
-from gatepost.admin.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, tr
+from gatepost.admin.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorized, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, when
 from gatepost.model.document import Document
@@ -189,7 +189,7 @@ class UserUseCases:
             tries = self._state.tries.get(key)
             if tries is not None and tries.until > now:
                 seconds = (tries.until - now) // 1000 + 1
-                raise Forbidden(tr("Too many failures: wait {seconds} seconds."), seconds=seconds)
+                raise TooMany(tr("Too many failures: wait {seconds} seconds."), seconds)
         data = (await self._gateway.stored(USER)).get(name, {})
         good = await asyncio.to_thread(_verify, str(data.get("hash") or _NOBODY), password)
         if not good or not data.get("hash"):

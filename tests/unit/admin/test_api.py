@@ -1,6 +1,7 @@
 """The API: who may ask what, and how a no looks (RFC 9457)."""
 
 import json
+from functools import cache
 
 import pytest
 from tests.support.asgi import call
@@ -13,10 +14,15 @@ from gatepost.telemetry.metrics import QueueSample
 LOCAL = {TRUSTED: True}
 
 
+@cache
+def app_of(service):
+    return make_app(service)
+
+
 def ask(service, method, target, body=None, *, headers=None, client="127.0.0.1", extra=None):
     data = json.dumps(body).encode() if body is not None else b""
     head = {"content-type": "application/json"} | (headers or {})
-    return call(make_app(service), method, target, data, head, client=client, extra=extra)
+    return call(app_of(service), method, target, data, head, client=client, extra=extra)
 
 
 def token(service, scope):

@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import Administrator, Operator, Reader, Use
+from gatepost.admin.api.documentation import Body
 from gatepost.i18n import accepted
 
 router = APIRouter(tags=["alerts"])
@@ -13,7 +14,7 @@ Json = dict[str, Any]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-class SilenceRequest(BaseModel):
+class SilenceRequest(Body):
     """What is silenced, until when, and why."""
 
     policy: str = Field("", max_length=100, description="Name of a policy, `*` matches anything; empty: all.")

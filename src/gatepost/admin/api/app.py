@@ -2,25 +2,24 @@
 
 import ipaddress
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from gatepost import __version__
+from gatepost.admin.api.documentation import COOKIE, PREFIX, PROBLEM, SAFE, allowed, document
 from gatepost.admin.auth import Caller
-from gatepost.admin.errors import AdminError, Unauthorized, tr
+from gatepost.admin.errors import AdminError, Forbidden, Invalid, NotFound, TooMany, Unauthorized, tr
 from gatepost.admin.service import Service
 from gatepost.i18n import accepted, translator
 from gatepost.storage.interface import StoreError
 from gatepost.telemetry.metrics import CONTENT_TYPE
 
 TRUSTED = "gatepost.trusted"
-COOKIE = "gatepost_session"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ADMINISTRATOR = Caller("administrator", "admin")
-PROBLEM = "application/problem+json"
 TYPES = "urn:gatepost:problem:"
 MAX_BODY = 16 << 20
 
@@ -49,8 +48,16 @@ async def _signed_in(request: Request, cookie: str) -> Caller:
     if session is None:
         raise Unauthorized(tr("This session is over: sign in again."))
     if request.method not in SAFE:
+        same_origin(request)
         users.check_csrf(session, request.headers.get("x-csrf-token", ""))
     return session.caller
+
+
+def same_origin(request: Request) -> None:
+    """Raise `Forbidden` where a browser says that another site sent this request."""
+    origin = request.headers.get("origin", "")
+    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Forbidden(tr("This request comes from another site."))
 
 
 async def reader(request: Request) -> Caller:
@@ -104,9 +111,10 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    _monitoring(app)
-    _documented(app)
-    for part in (
+    monitoring = APIRouter(tags=["monitoring"])
+    _monitoring(monitoring)
+    app.include_router(monitoring)
+    parts = (
         queue,
         messages,
         insights,
@@ -117,9 +125,11 @@ def make_app(service: Service) -> FastAPI:
         checks,
         users,
         system,
-        objects,
-    ):  # objects last: they take every path that is left
-        app.include_router(part.router, prefix="/api/v1")
+        objects,  # last: they take every path that is left
+    )
+    for part in parts:
+        app.include_router(part.router, prefix=PREFIX)
+    document(app, [part.router for part in parts])
     from gatepost.admin.pages.site import add_pages  # noqa: PLC0415 - the pages use what is here
 
     add_pages(app)
@@ -132,28 +142,28 @@ def make_app(service: Service) -> FastAPI:
     return app
 
 
-def _documented(app: FastAPI) -> None:
-    @app.get("/api/v1/openapi.json", include_in_schema=False)
-    async def openapi(_caller: Reader) -> JSONResponse:
-        return JSONResponse(app.openapi())
+_AS_JSON: dict[str, Any] = {
+    "description": "No, and why.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
 
 
-def _monitoring(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["monitoring"])
+def _monitoring(router: APIRouter) -> None:
+    @router.get("/healthz", response_model=dict[str, Any], responses={503: _AS_JSON})
     async def healthz(request: Request, service: Use) -> JSONResponse:
         """Tell whether the process works: 200 or 503."""
         await _monitor(request)
         health = service.health()
         return JSONResponse(health, 200 if health["ok"] else 503)
 
-    @app.get("/readyz", tags=["monitoring"])
+    @router.get("/readyz", response_model=dict[str, Any], responses={503: _AS_JSON})
     async def readyz(request: Request, service: Use) -> JSONResponse:
         """Tell whether mail is accepted and delivered: 200 or 503."""
         await _monitor(request)
         ready = service.ready()
         return JSONResponse(ready, 200 if ready["ready"] else 503)
 
-    @app.get("/metrics", tags=["monitoring"], response_class=PlainTextResponse)
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics(request: Request, service: Use) -> Response:
         """Return the metrics in the text form of Prometheus."""
         await _monitor(request)
@@ -180,7 +190,7 @@ def _loopback(address: str) -> bool:
 def problem(request: Request, status: int, kind: str, title: str, detail: str, **more: Any) -> JSONResponse:
     """Return problem details (RFC 9457)."""
     body = {"type": TYPES + kind, "title": title, "status": status, "detail": detail, **more}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return JSONResponse(body, status, media_type=PROBLEM, headers=headers)
 
 
@@ -196,7 +206,10 @@ async def _admin_error(request: Request, error: Exception) -> Response:
         return error_page(request, error)
     _ = _language(request)
     more = {"problems": [p._asdict() for p in error.problems]} if error.problems else {}
-    return problem(request, error.status, error.kind, _(error.title), error.text(_), **more)
+    answer = problem(request, error.status, error.kind, _(error.title), error.text(_), **more)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 def _wants_page(request: Request) -> bool:
@@ -205,6 +218,8 @@ def _wants_page(request: Request) -> bool:
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if _wants_page(request):
+        return await _admin_error(request, Invalid(tr("This address or form cannot be used.")))
     _ = _language(request)
     found = [
         {"where": ".".join(str(part) for part in e["loc"]), "message": e["msg"], "hint": ""}
@@ -216,8 +231,14 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if _wants_page(request) and error.status_code == 404:
+        return await _admin_error(request, NotFound(tr("There is no such page.")))
     _ = _language(request)
-    return problem(request, error.status_code, "http", _("This cannot be done"), str(error.detail))
+    answer = problem(request, error.status_code, "http", _("This cannot be done"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["Allow"] = allowed(request.app, request.url.path) or answer.headers.get("Allow", "")
+    return answer
 
 
 async def _store_error(request: Request, error: Exception) -> Response:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.documentation import Body, media
 from gatepost.admin.api.insights import lang_of
 from gatepost.admin.checks import Wanted
 
@@ -19,7 +20,7 @@ HEARTBEAT = 10.0
 LINES, EVENTS = "application/x-ndjson", "text/event-stream"
 
 
-class CheckBody(BaseModel):
+class CheckBody(Body):
     """What to check: one of connector, draft, smart_host, recipient."""
 
     connector: str = Field("", max_length=200)
@@ -41,7 +42,7 @@ async def check(request: Request, service: Use, caller: Operator, wanted: CheckB
     return await service.checks.check(caller, wanted.wanted(), lang_of(request))
 
 
-@router.post("/check/stream", response_class=StreamingResponse)
+@router.post("/check/stream", response_class=StreamingResponse, responses=media(LINES, EVENTS))
 async def stream(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> StreamingResponse:
     """The same as it happens: `{"stage": ...}` for each stage, `{"result": ...}` last.
 

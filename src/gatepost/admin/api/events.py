@@ -4,11 +4,16 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from gatepost.admin.api.app import Reader, Use
+from gatepost.admin.api.documentation import media
 
 router = APIRouter(tags=["events"])
 
 
-@router.get("/events", response_class=StreamingResponse)
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses=media("text/event-stream", description="Events until the listener goes."),
+)
 async def events(service: Use, _caller: Reader) -> StreamingResponse:
     """Stream what changes: `insight`, `queue`; `lost` where the reader was too slow and should look again."""
     service.events.check()

@@ -3,16 +3,17 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import TRUSTED, Operator, Reader, Use
+from gatepost.admin.api.documentation import Body
 from gatepost.i18n import Translator, accepted, translator
 
 router = APIRouter(tags=["fixes"])
 Json = dict[str, Any]
 
 
-class FixRequest(BaseModel):
+class FixRequest(Body):
     """Which fix, with which parameters, and why."""
 
     parameters: dict[str, Any] = Field(default_factory=dict, description="Over those that would be chosen.")

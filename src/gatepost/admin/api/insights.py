@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.documentation import Body
 from gatepost.admin.insights import InsightFilter
 from gatepost.i18n import accepted
 
@@ -31,7 +32,7 @@ class Which(BaseModel):
         return InsightFilter(**self.model_dump())
 
 
-class DryRun(BaseModel):
+class DryRun(Body):
     """Whether to do it or only to say what would be done."""
 
     dry_run: bool = Field(default=False, description="Only say what would happen.")

@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.documentation import Body, media
 from gatepost.admin.messages import MessageQuery, number_of, past
 from gatepost.model.ids import to_text
 from gatepost.storage.interface import TraceFilter
@@ -50,6 +51,8 @@ class Page(Which):
 class Cancel(Which):
     """Which messages to end: by id, by filter, or all."""
 
+    model_config = Body.model_config
+
     ids: list[str] = Field(default_factory=list, max_length=10_000)
     all: bool = Field(default=False, description="Needed where nothing is named, so that all are meant.")
     ndr: bool = Field(default=True, description="Whether the senders get a report.")
@@ -91,7 +94,11 @@ async def show(service: Use, _caller: Reader, message_id: str) -> Json:
     return await service.messages.show(message_id)
 
 
-@router.get("/messages/{message_id}/content", response_class=StreamingResponse)
+@router.get(
+    "/messages/{message_id}/content",
+    response_class=StreamingResponse,
+    responses=media("message/rfc822", description="The message as it came in."),
+)
 async def content(service: Use, _caller: Operator, message_id: str) -> StreamingResponse:
     """Return the content of a queued message as an .eml file."""
     pieces = await service.messages.content(message_id)

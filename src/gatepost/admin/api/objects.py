@@ -1,16 +1,16 @@
 """Connectors, accepted domains and sources."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import Administrator, Reader, Use
+from gatepost.admin.api.documentation import Body
 
 router = APIRouter(tags=["objects"])
 Json = dict[str, Any]
-Kind = Literal["connectors", "domains", "sources", "policies", "channels"]
 KINDS = {
     "connectors": "connector",
     "domains": "accepted_domain",
@@ -21,7 +21,7 @@ KINDS = {
 DryRun = Annotated[bool, Query(description="Only say what would change.")]
 
 
-class Apply(BaseModel):
+class Apply(Body):
     """Objects in the declarative form, as in the TOML file."""
 
     objects: dict[str, Any]
@@ -30,7 +30,7 @@ class Apply(BaseModel):
     revision: int | None = Field(None, description="Refuse if the objects are of another revision.")
 
 
-class Recipients(BaseModel):
+class Recipients(Body):
     """Known recipients to add and to remove."""
 
     add: list[str] = Field(default_factory=list, max_length=500_000)
@@ -66,36 +66,39 @@ async def history(
     return await service.objects.history(limit, before)
 
 
-@router.get("/{kind}")
-async def listed(service: Use, _caller: Reader, kind: Kind) -> list[Json]:
-    """Return the objects of a kind."""
-    return service.objects.listed(KINDS[kind])
+def _add_kind(path: str, kind: str) -> None:
+    """Give a kind of object its own calls: a path that is not theirs is then no call at all."""
+
+    @router.get(f"/{path}", name=f"list {path}")
+    async def listed(service: Use, _caller: Reader) -> list[Json]:
+        """Return the objects of a kind."""
+        return service.objects.listed(kind)
+
+    @router.post(f"/{path}", name=f"add {path}")
+    async def add(service: Use, caller: Administrator, data: Json, dry_run: DryRun = False) -> Json:
+        """Add an object."""
+        return await service.objects.add(kind, data, caller.name, dry_run=dry_run)
+
+    @router.get(f"/{path}/{{name}}", name=f"show {path}")
+    async def show(service: Use, _caller: Reader, name: str) -> Json:
+        """Return one object."""
+        return service.objects.show(kind, name)
+
+    @router.patch(f"/{path}/{{name}}", name=f"change {path}")
+    async def change(
+        service: Use, caller: Administrator, name: str, fields: Json, dry_run: DryRun = False
+    ) -> Json:
+        """Change fields of an object; null puts a field back to its default."""
+        return await service.objects.set(kind, name, fields, caller.name, dry_run=dry_run)
+
+    @router.delete(f"/{path}/{{name}}", name=f"delete {path}")
+    async def delete(service: Use, caller: Administrator, name: str, dry_run: DryRun = False) -> Json:
+        """Delete an object."""
+        return await service.objects.delete(kind, name, caller.name, dry_run=dry_run)
 
 
-@router.post("/{kind}")
-async def add(service: Use, caller: Administrator, kind: Kind, data: Json, dry_run: DryRun = False) -> Json:
-    """Add an object."""
-    return await service.objects.add(KINDS[kind], data, caller.name, dry_run=dry_run)
-
-
-@router.get("/{kind}/{name}")
-async def show(service: Use, _caller: Reader, kind: Kind, name: str) -> Json:
-    """Return one object."""
-    return service.objects.show(KINDS[kind], name)
-
-
-@router.patch("/{kind}/{name}")
-async def change(
-    service: Use, caller: Administrator, kind: Kind, name: str, fields: Json, dry_run: DryRun = False
-) -> Json:
-    """Change fields of an object; null puts a field back to its default."""
-    return await service.objects.set(KINDS[kind], name, fields, caller.name, dry_run=dry_run)
-
-
-@router.delete("/{kind}/{name}")
-async def delete(service: Use, caller: Administrator, kind: Kind, name: str, dry_run: DryRun = False) -> Json:
-    """Delete an object."""
-    return await service.objects.delete(KINDS[kind], name, caller.name, dry_run=dry_run)
+for _path, _kind in KINDS.items():
+    _add_kind(_path, _kind)
 
 
 @router.post("/domains/{name}/recipients")

@@ -3,16 +3,17 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.documentation import Body
 from gatepost.admin.queue import DestinationFilter
 
 router = APIRouter(tags=["queue"])
 Json = dict[str, Any]
 
 
-class Which(BaseModel):
+class Which(Body):
     """Which destinations; what is not given matches all."""
 
     connector: str = Field("", max_length=200, description="Name of a connector, `*` matches any characters.")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gatepost.admin.api.app import Reader, Use
+from gatepost.admin.api.documentation import media
 from gatepost.admin.api.insights import lang_of
 from gatepost.admin.flows import FlowFilter
 from gatepost.admin.reports import Report
@@ -13,6 +14,7 @@ from gatepost.admin.reports import Report
 router = APIRouter(tags=["reports"])
 Format = Annotated[str, Query(pattern="^(json|csv)$", description="json or csv (RFC 4180).")]
 Node = Annotated[str, Query(max_length=1000, description="Only what goes through this node of the map.")]
+CSV = media("text/csv", description="The report, as JSON or as CSV.")
 Time = Annotated[str, Query(max_length=40, description="A duration before now (7d) or a time.")]
 
 
@@ -28,13 +30,13 @@ def answer(report: Report, form: str) -> Response:
     )
 
 
-@router.get("/reports/queued", response_model=dict[str, Any])
+@router.get("/reports/queued", response_model=dict[str, Any], responses=CSV)
 async def queued(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
     """Return what waits, by connector and destination."""
     return answer(await service.reports.queued(lang_of(request)), format)
 
 
-@router.get("/reports/ndr", response_model=dict[str, Any])
+@router.get("/reports/ndr", response_model=dict[str, Any], responses=CSV)
 async def ndr(
     service: Use,
     _caller: Reader,
@@ -46,13 +48,13 @@ async def ndr(
     return answer(await service.reports.ndr(since, until), format)
 
 
-@router.get("/reports/connectors", response_model=dict[str, Any])
+@router.get("/reports/connectors", response_model=dict[str, Any], responses=CSV)
 async def connectors(service: Use, _caller: Reader, since: Time = "", format: Format = "json") -> Response:  # noqa: A002
     """Return how connectors fare."""
     return answer(await service.reports.connectors(since), format)
 
 
-@router.get("/reports/flow", response_model=dict[str, Any])
+@router.get("/reports/flow", response_model=dict[str, Any], responses=CSV)
 async def flow(
     service: Use,
     _caller: Reader,
@@ -78,7 +80,7 @@ async def mail_flow(
     return await service.flows.map(FlowFilter(window, source, domain, connector, destination, outcome))
 
 
-@router.get("/reports/domains", response_model=dict[str, Any])
+@router.get("/reports/domains", response_model=dict[str, Any], responses=CSV)
 async def domains(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
     """Return where the mail of our accepted domains goes, and whether it arrives."""
     return answer(await service.reports.domains(lang_of(request)), format)

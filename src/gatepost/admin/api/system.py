@@ -3,22 +3,30 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import Administrator, Reader, Use
+from gatepost.admin.api.documentation import Body
 from gatepost.i18n import accepted, translator
 
 router = APIRouter(tags=["system"])
 Json = dict[str, Any]
 
 
-class NewToken(BaseModel):
+class NewToken(Body):
     """A token to make."""
 
     name: str = Field(max_length=64)
     scope: str = Field("read", description="read, operate or admin; each includes those before it.")
     expires: str = Field("", max_length=40, description="A duration (90d) or a time; empty: never.")
     dry_run: bool = False
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request, _caller: Reader) -> Json:
+    """Return this document."""
+    found: Json = request.app.openapi()
+    return found
 
 
 @router.get("/health")

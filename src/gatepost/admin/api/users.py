@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gatepost.admin.api.app import Administrator, Use
+from gatepost.admin.api.documentation import Body
 
 router = APIRouter(tags=["users"])
 Json = dict[str, Any]
@@ -13,7 +14,7 @@ Role = Literal["viewer", "operator", "administrator"]
 DryRun = Annotated[bool, Query(description="Only say what would change.")]
 
 
-class NewUser(BaseModel):
+class NewUser(Body):
     """A user to make; without a password a one-time link lets them in."""
 
     name: str = Field(max_length=64)
@@ -21,7 +22,7 @@ class NewUser(BaseModel):
     password: str = Field("", max_length=1000)
 
 
-class UserChange(BaseModel):
+class UserChange(Body):
     """What is to change; their sessions end."""
 
     role: Role | None = None

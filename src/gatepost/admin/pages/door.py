@@ -5,12 +5,12 @@ says where it comes from, our own origin.
 """
 
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 
-from gatepost.admin.api.app import ADMINISTRATOR, COOKIE, SAFE, TRUSTED, service_of
-from gatepost.admin.errors import Forbidden, tr
+from gatepost.admin.api.app import ADMINISTRATOR, TRUSTED, same_origin, service_of
+from gatepost.admin.api.documentation import COOKIE, SAFE
 from gatepost.admin.pages.render import Visitor
 
 
@@ -32,19 +32,13 @@ async def visitor(request: Request) -> Visitor:
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         raise SignInFirst(back if request.method in SAFE else "/")
     if request.method not in SAFE:
-        _same_origin(request)
+        same_origin(request)
         given = request.headers.get("x-csrf-token", "")
         if not given and "form" in request.headers.get("content-type", ""):
             form = await request.form()
             given = str(form.get("csrf", ""))
         users.check_csrf(session, given)
     return Visitor(session.caller, session)
-
-
-def _same_origin(request: Request) -> None:
-    origin = request.headers.get("origin", "")
-    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise Forbidden(tr("This request comes from another site."))
 
 
 Looking = Annotated[Visitor, Depends(visitor)]

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from gatepost.admin.api.app import COOKIE, service_of
+from gatepost.admin.api.app import same_origin, service_of
+from gatepost.admin.api.documentation import COOKIE
 from gatepost.admin.errors import AdminError, Invalid, tr
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, page, say_of
@@ -51,6 +52,7 @@ async def form(request: Request, next: str = "/", once: str = "") -> Response:  
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     """Sign in by password or one-time link."""
+    same_origin(request)
     users = service_of(request).users
     given = await request.form()
     address, agent = _client(request)
