@@ -3,12 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 import click
 
-from gatepost.cli.frame import DONE, NEGATIVE, USAGE, Refusal, State, argument, option, tr, verb
+from gatepost.cli.frame import DONE, NEGATIVE, USAGE, Refusal, State, argument, flag, option, tr, verb
 from gatepost.cli.output import width
 from gatepost.explain.judge import judge
 from gatepost.explain.record import Judgement
@@ -63,15 +64,32 @@ class _Shown(NamedTuple):
         "what to do. Works offline, without a gateway; exit 1 if nothing could be explained."
     ),
     "gatepost explain '450 4.4.316 Connection refused'\ngatepost explain bounce.eml --json\n"
+    "gatepost explain --summary --since 24h /var/log/mail.log\ngatepost explain --follow /var/log/mail.log --send\n"
     "tail -100 /var/log/mail.log | gatepost explain -",
     params=[
         argument("things", nargs=-1, metavar="TEXT | FILE | -"),
         option("--kind", type=click.Choice(KINDS), text=tr("Read it as this (else recognised by itself).")),
+        flag("--summary", text=tr("Show the picture of a log: what is stuck, since when, how many, why.")),
+        flag("--follow", text=tr("Keep a live table of a log that is being written, through its rotation.")),
+        flag("--send", text=tr("With --summary or --follow: send the insights to a running gateway.")),
+        option(
+            "--system",
+            metavar="NAME",
+            text=tr("With --send: what to call the mail system (else the host's name)."),
+        ),
+        option("--since", metavar="TIME", text=tr("Only what happened since: 2h, 3d, 2026-11-23T08:00:00Z.")),
+        option("--to", metavar="DESTINATION", text=tr("Only this domain, address or server.")),
+        option("--class", "failure_class", metavar="CLASS", text=tr("Only this failure class.")),
+        option("--top", type=click.IntRange(1, 10_000), text=tr("Show so many (20).")),
     ],
 )
-def explain(state: State, things: tuple[str, ...], kind: str | None) -> int:
+def explain(state: State, things: tuple[str, ...], kind: str | None, **options: Any) -> int:
     """Explain what was given."""
-    found = _judged(_sources(things), kind or "")
+    if options["summary"] or options["follow"]:
+        return _whole_log(state, _sources(things), kind or "", options)
+    if options["send"] or options["system"]:
+        raise Refusal(tr("--send goes with --summary or --follow."), USAGE)
+    found = _chosen(_judged(_sources(things), kind or ""), _choice(options))
     count = _print_json(found, state.language) if state.as_json else _print(found, state)
     if not count and not state.as_json:
         click.echo(state.say(tr("Nothing in it is known as a failure of mail.")), err=True)
@@ -97,10 +115,72 @@ def _judged(sources: Sequence[str], kind: str) -> Iterator[Judgement]:
                 if is_explained(judgement):
                     yield judgement
         except OSError as problem:
-            why = clean(problem.strerror or str(problem), TEXT)
-            raise Refusal(
-                tr("{name} cannot be read: {why}."), USAGE, name=clean(source, TEXT), why=why
-            ) from problem
+            raise _unreadable(source, problem) from problem
+
+
+def _whole_log(state: State, sources: Sequence[str], kind: str, options: Mapping[str, Any]) -> int:
+    """Show, follow or send the picture of a log."""
+    from gatepost.cli import explain_log as log  # noqa: PLC0415 - a text needs none of it
+
+    now = time.time_ns() // 1_000_000
+    since = log.since_of(options["since"] or "", now)
+    wanted = log.wanted_of(options["to"] or "", options["failure_class"] or "", options["top"] or MOST)
+    if len(sources) != 1:
+        raise Refusal(tr("Give one log at a time."), USAGE)
+    system = (options["system"] or "") if options["send"] else None
+    if options["follow"]:
+        from gatepost.cli.explain_follow import follow  # noqa: PLC0415 - for this alone
+
+        return follow(state, sources[0], kind, wanted, since, system)
+    try:
+        reading = log.read_source(sources[0], kind, now, since, state.say)
+    except OSError as problem:
+        raise _unreadable(sources[0], problem) from problem
+    return log.show(reading, wanted, state, system)
+
+
+class _Choice(NamedTuple):
+    """Which failures are wanted; `since` in ms since 1970."""
+
+    since: int = 0
+    to: str = ""
+    failure_class: str = ""
+    top: int = 0
+
+
+def _choice(options: Mapping[str, Any]) -> _Choice:
+    if not any(options[name] for name in ("since", "to", "failure_class", "top")):
+        return _Choice()
+    from gatepost.cli import explain_log as log  # noqa: PLC0415 - most people ask for all
+
+    since = log.since_of(options["since"] or "", time.time_ns() // 1_000_000) * 1000
+    return _Choice(
+        since,
+        (options["to"] or "").lower(),
+        log.class_of(options["failure_class"] or ""),
+        options["top"] or 0,
+    )
+
+
+def _chosen(found: Iterator[Judgement], choice: _Choice) -> Iterator[Judgement]:
+    """Yield the failures that are wanted, as many as are wanted."""
+    wanted = (judgement for judgement in found if choice == _Choice() or _is_wanted(judgement, choice))
+    yield from islice(wanted, choice.top or None)
+
+
+def _is_wanted(judgement: Judgement, choice: _Choice) -> bool:
+    record = judgement.record
+    names = {record.recipient.lower(), record.recipient.lower().rpartition("@")[2], record.server.lower()}
+    return (
+        (not choice.to or choice.to in names)
+        and choice.failure_class in ("", judgement.failure_class)
+        and (not choice.since or record.at >= choice.since)
+    )
+
+
+def _unreadable(source: str, problem: OSError) -> Refusal:
+    why = clean(problem.strerror or str(problem), TEXT)
+    return Refusal(tr("{name} cannot be read: {why}."), USAGE, name=clean(source, TEXT), why=why)
 
 
 def _print_json(found: Iterator[Judgement], lang: str) -> int:

@@ -11,6 +11,9 @@ _LOG_HEAD = re.compile(
     r"(?:<\d{1,3}>)?(?:\d )?(?:[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)"
     r"|\[[A-Z]{4,8}\] \[|@4[0-9a-f]{23} |\{\"|\[\d{2}/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d\]|[\w-]{1,40}_\d{1,3} {1,12}\| "
 )
+_TOLD = re.compile(
+    r"(?:new|info|end) msg \d|starting delivery \d|delivery \d{1,12}: |status: local \d"
+)  # qmail-send
 _REPLY = re.compile(r"[245][0-7]\d(?P<more>[- ]|$)")
 _CODE = re.compile(r"\s*(?:smtp;\s*)?#?[245](?:\d\d|\.\d{1,3}\.\d{1,3})\b")
 _FIELD = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]")
@@ -51,8 +54,9 @@ def kind_of_file(data: bytes) -> str:
     head = re.split(rb"\r?\n\r?\n", start[:16_000], maxsplit=1)[0]
     if _FIELD.match(head) and len({found.lower() for found in _HEADERS.findall(head)}) >= 3:
         return "mail"
-    lines = start[:8000].decode("utf-8", "replace").splitlines()[:20]
-    heads = sum(bool(_LOG_HEAD.match(line)) for line in lines)
+    lines = start[:8000].decode("utf-8", "replace").splitlines()[:40]
+    lines = [line for line in lines if not line.startswith("#")][:20]  # what Exchange writes above its rows
+    heads = sum(bool(_LOG_HEAD.match(line) or _TOLD.match(line)) for line in lines)
     return "log" if heads * 2 > len(lines) and heads else "text"
 
 

@@ -28,6 +28,7 @@ class Record(NamedTuple):
     outcome: str = ""  # delivered | deferred | failed | expired | "" (an error text alone)
     message: str = ""  # the queue id there, or the Message-ID
     destination: str = ""  # what the mail waits for: next hop, transport or recipient domain
+    delay: int = 0  # ms since the message was accepted
 
 
 class Judgement(NamedTuple):

@@ -104,11 +104,17 @@ def read_one(unit: str, kind: str = "", *, now: int = 0) -> Record | None:
     if not unit.strip():
         return None
     head = split(unit.strip(), now)
+    found = read_head(head, kind)
+    return found or Record(kind or kind_of_text(unit), unit.strip(), raw=unit.strip(), at=head.at)
+
+
+def read_head(head: Head, kind: str = "") -> Record | None:
+    """Return what a line of a log tells; None where no reader knows its form."""
     for name, reader in _readers(kind, head):
         found = reader(head)
         if found is not None:
             return found._replace(kind=kind) if kind else found if name != "others" else _named(found)
-    return Record(kind or kind_of_text(unit), unit.strip(), raw=unit.strip(), at=head.at)
+    return None
 
 
 def _readers(kind: str, head: Head) -> Iterator[tuple[str, Reader]]:

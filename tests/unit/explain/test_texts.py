@@ -69,7 +69,7 @@ def test_a_line_of_postfix_gives_everything_that_it_names():
     assert record._replace(text="", raw="") == Record(
         kind="postfix", text="", smtp=450, enhanced="4.2.0", phase="rcpt", server="mx.example.com",
         address="192.0.2.9:25", recipient="b@example.com", at=from_iso("2026-11-22T09:13:39Z"),
-        outcome="deferred", message="114D4800C4",
+        outcome="deferred", message="114D4800C4", delay=1000,
     )  # fmt: skip
 
 

@@ -84,6 +84,8 @@ def _protocol(row: list[str]) -> Record | None:
         return None
     remote = _ENDPOINT.match(row[5])
     text = ": ".join(part for part in (row[7], row[8] if len(row) > 8 else "") if part)
+    if row[6] == ">" and not row[7][:3].isdigit():
+        return None  # a command: what is answered counts
     ours = row[6] == ">"  # what a receive connector answers: our side speaks
     address = with_port(remote[1], remote[2]) if remote and not ours else ""
     return Record(
@@ -105,5 +107,6 @@ def _connectivity(row: list[str]) -> Record | None:
         "exchange",
         text,
         server=server.rpartition(":")[0] if server.count(":") == 1 else server,
+        outcome="deferred" if row[4] == ">" and "ailed" in text else "",
         destination=row[3],
     )

@@ -3,6 +3,7 @@
 
 import re
 
+from gatepost.explain.lines.fields import delay_ms
 from gatepost.explain.lines.syslog import Head, iso_ms
 from gatepost.explain.opening import OUR_SIDE, with_port
 from gatepost.explain.record import Record
@@ -36,6 +37,8 @@ _CLIENT = re.compile(
     r"\bauthenticator failed for |\bsender verify fail for |\bSMTP (?:call|connection) from |\bSMTP protocol (?:synchronization )?error"
     r"|\bno MAIL in SMTP connection|\b(?:unexpected disconnection|SMTP command timeout|SMTP data timeout)[^\n]{0,40} (?:from|on connection)"
 )
+_SPENT = re.compile(r" QT=([\d.dhms]{1,30})(?:\s|$)")
+_WHOM = re.compile(r"^ <([^>\s]{3,320})>")
 _OUTCOME = {
     "**": "failed",
     "==": "deferred",
@@ -58,14 +61,21 @@ def read(head: Head) -> Record | None:
     ):
         return None
     rest = line[found.end() :]
-    at = iso_ms((found["at"] or "") + (found["zone"] or "")) or head.at
+    at = iso_ms((found["at"] or "") + (found["zone"] or ""), local=True) or head.at
     record = (
         _client(rest)
         or _refusal(rest)
         or _delivery(rest)
         or _remark(rest, known=bool(found["id"] or head.program))
     )
-    return record._replace(raw=line.strip(), at=at, message=found["id"] or "") if record else None
+    spent = _SPENT.search(rest)
+    return (
+        record._replace(
+            raw=line.strip(), at=at, message=found["id"] or "", delay=delay_ms(spent[1]) if spent else 0
+        )
+        if record
+        else None
+    )
 
 
 def _delivery(rest: str) -> Record | None:
@@ -76,12 +86,13 @@ def _delivery(rest: str) -> Record | None:
     fields = _FIELDS.match(after)
     text = after[fields.end() :] if fields else after
     server, address = _host(after)
+    whom = _WHOM.match(after) if "@" not in found["recipient"] else None
     return Record(
         "exim",
         text or after,
         server=server,
         address=address,
-        recipient=found["recipient"].strip("<>:"),
+        recipient=whom[1] if whom else found["recipient"].strip("<>:"),
         outcome=_OUTCOME.get(found.groupdict().get("flag") or "", ""),
     )
 

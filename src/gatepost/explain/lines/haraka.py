@@ -3,11 +3,12 @@
 
 import re
 
-from gatepost.explain.lines.syslog import Head
+from gatepost.explain.lines.fields import delay_ms, fields_of
+from gatepost.explain.lines.syslog import Head, iso_ms
 from gatepost.explain.record import Record
 
 _LINE = re.compile(
-    r"^\[(?P<level>[A-Z]{4,8})\] \[(?P<id>[^\]]{1,60})\] (?:\[[\w.-]{1,40}\] )?\[(?P<plugin>[\w./-]{1,60})\] (?P<text>.*)",
+    r"^(?P<at>\d{4}-\d\d-\d\dT[\d:.]{8,16}Z? )?\[(?P<level>[A-Z]{4,8})\] \[(?P<id>[^\]]{1,60})\] (?:\[[\w.-]{1,40}\] )?\[(?P<plugin>[\w./-]{1,60})\] (?P<text>.*)",
     re.DOTALL,
 )
 _LOGFMT = re.compile(r"\blevel=(?P<level>[A-Z]{4,8})\b.*\b(?:plugin|source)=(?P<plugin>[\w./-]{1,60})")
@@ -16,12 +17,18 @@ _BOUNCE = re.compile(r"\bbounc\w{2,5}\b[^:]{0,200}: (?P<text>.*)", re.DOTALL | r
 _MESSAGE = re.compile(
     r"\b(?:message|error|reason|msg|response)=(?P<q>\"?)(?P<text>(?(q)[^\"]{0,2000}|.{0,2000}))"
 )
+# outbound/hmail.js: delivered file=... domain=... host=... ip=... port=... mode=SMTP tls=Y auth=N response="..." delay=1.2
+_DELIVERED = re.compile(r"\bdelivered file=\S{1,200} (?P<fields>.*)", re.DOTALL)
 
 
 def read(head: Head) -> Record | None:
     """Return the failure that a line tells; None for a line of another kind."""
     line = head.rest.strip()
     found = _LINE.match(line)
+    if found and found["at"]:
+        head = head._replace(at=iso_ms(found["at"]))
+    if found and (done := _DELIVERED.search(found["text"])):
+        return _delivered(found["id"], done, line, head)
     if found:
         held = _HELD.search(found["text"]) or _BOUNCE.search(found["text"])
         text = held["text"] if held else found["text"]
@@ -31,9 +38,25 @@ def read(head: Head) -> Record | None:
             raw=line,
             at=head.at,
             message=found["id"],
-            outcome="deferred" if _HELD.search(line) else "",
+            outcome="deferred" if _HELD.search(line) else "failed" if _BOUNCE.search(line) else "",
         )
     if _LOGFMT.search(line):
         said = _MESSAGE.search(line)
         return Record("haraka", said["text"] if said else line, raw=line, at=head.at)
     return Record("haraka", line, raw=line, at=head.at) if head.program.startswith("haraka") else None
+
+
+def _delivered(number: str, done: re.Match[str], line: str, head: Head) -> Record:
+    fields = fields_of(done["fields"])
+    return Record(
+        "haraka",
+        fields.get("response", line),
+        raw=line,
+        at=head.at,
+        message=number,
+        outcome="delivered",
+        server=fields.get("host", ""),
+        address=fields.get("ip", ""),
+        destination=fields.get("domain", ""),
+        delay=delay_ms(fields.get("delay", "")),
+    )

@@ -61,7 +61,7 @@ def read(head: Head) -> Record | None:
         return None
     if not isinstance(value, dict):
         return None
-    record = _kumo(value) or _ours(value) or _any(value)
+    record = _kumo(value) or _ours(value) or _our_log(value) or _any(value)
     return record._replace(raw=head.rest.strip(), at=record.at or head.at) if record else None
 
 
@@ -113,6 +113,43 @@ def _ours(value: dict[str, Any]) -> Record | None:
     )
 
 
+_EVENTS = {
+    "message.delivered": "delivered",
+    "message.relayed": "delivered",
+    "message.deferred": "deferred",
+    "message.failed": "failed",
+    "message.returned": "failed",
+    "message.expired": "expired",
+    "destination.failed": "deferred",
+    "host.failed": "deferred",
+}
+
+
+def _our_log(value: dict[str, Any]) -> Record | None:
+    """Read a line of this gateway's own log; what is no failure and no delivery says nothing."""
+    if not {"time", "level", "event"} <= value.keys():
+        return None
+    outcome = _EVENTS.get(_str(value["event"]), "")
+    smtp = value.get("smtp")
+    delay = value.get("delay")
+    return Record(
+        "gatepost",
+        _str(value.get("error")) or _str(value.get("reply")) or _str(value["event"]),
+        smtp=smtp if isinstance(smtp, int) else 0,
+        enhanced=_str(value.get("code")),
+        phase=_str(value.get("phase")),
+        reason=_str(value.get("reason")),
+        server=_str(value.get("server")),
+        address=_str(value.get("address")),
+        recipient=_str(value.get("recipient")),
+        at=iso_ms(_str(value["time"])),
+        outcome=outcome,
+        message=_str(value.get("message_id")),
+        destination=_str(value.get("destination")),
+        delay=int(delay) if isinstance(delay, int | float) else 0,
+    )
+
+
 def _any(value: dict[str, Any]) -> Record | None:
     flat = dict(reversed(list(_flat(value, _DEPTH))))
     texts = [flat[key] for key in _TEXT if flat.get(key)]
@@ -129,9 +166,8 @@ def _any(value: dict[str, Any]) -> Record | None:
     enhanced = next(
         (v for k, v in flat.items() if re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", v) and "version" not in k), ""
     )
-    kind = "gatepost" if {"ts", "level", "event"} <= value.keys() else "json"
     return Record(
-        kind,
+        "json",
         "\n".join(dict.fromkeys(texts[:3])),
         smtp=smtp if 200 <= smtp <= 599 else 0,
         enhanced=enhanced,

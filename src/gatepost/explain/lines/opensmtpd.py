@@ -3,7 +3,7 @@
 
 import re
 
-from gatepost.explain.lines.fields import fields_of, host, mailbox
+from gatepost.explain.lines.fields import delay_ms, fields_of, host, mailbox
 from gatepost.explain.lines.syslog import Head
 from gatepost.explain.opening import OUR_SIDE, server_name
 from gatepost.explain.record import Record
@@ -62,6 +62,8 @@ def _delivery(line: str) -> Record | None:
         recipient=mailbox(fields.get("rcpt", "").replace("<->", "") or fields.get("to", "")),
         sender=mailbox(fields.get("from", "")),
         outcome=_DONE.get(result["result"].lower(), ""),
+        message=fields.get("evpid", "")[:8],
+        delay=delay_ms(fields.get("delay", "")),
     )
 
 

@@ -3,7 +3,7 @@
 
 import re
 
-from gatepost.explain.lines.fields import fields_of, host, mailbox
+from gatepost.explain.lines.fields import delay_ms, fields_of, host, mailbox
 from gatepost.explain.lines.syslog import Head
 from gatepost.explain.opening import OUR_SIDE, relay_name, with_port
 from gatepost.explain.record import Record
@@ -65,6 +65,7 @@ def _delivery(line: str) -> Record | None:
         sender=mailbox(fields.get("from", "")),
         phase="queue" if name in ("local", "virtual", "maildrop", "procmail", "pipe") else "",
         outcome=_DONE.get(found["status"], ""),
+        delay=delay_ms(fields.get("delay", "")),
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from gatepost.explain.lines.fields import fields_of, host, mailbox
+from gatepost.explain.lines.fields import delay_ms, fields_of, host, mailbox
 from gatepost.explain.lines.syslog import Head
 from gatepost.explain.opening import OUR_SIDE, relay_name
 from gatepost.explain.record import Record
@@ -50,6 +50,7 @@ def _delivery(before: str, text: str) -> Record:
         recipient=mailbox(fields.get("to", "").partition(",")[0]),
         sender=mailbox(fields.get("ctladdr", "").partition(" ")[0]),
         outcome=_outcome(text),
+        delay=delay_ms(fields.get("delay", "")),
     )
 
 

@@ -1,5 +1,8 @@
 # ruff: noqa: E501 (a pattern is one line)
-"""The head of a log line: when, on which host, by which program; syslog of both kinds, journald's short form, containers."""
+"""The head of a log line: when, on which host, by which program; syslog of both kinds, journald's short form, containers.
+
+Rule: a time without a zone is one of this machine, as syslog writes it.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -21,6 +24,10 @@ _PROGRAM = re.compile(r"(?P<program>[A-Za-z][\w./-]{1,80})(?:\[(?P<pid>\d{1,10})
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,3})\d{0,6})?(?: ?(Z|[+-]\d\d:?\d\d))?")
 
 
+_TAI = re.compile(r"@4([0-9a-f]{15})([0-9a-f]{8}) ?")
+_TAI_1970 = 10  # seconds that TAI was ahead of UTC in 1970, as multilog counts
+
+
 class Head(NamedTuple):
     """What stands before the words of a program; `at` in ms since 1970, 0 where unknown."""
 
@@ -35,6 +42,8 @@ def split(line: str, now: int = 0) -> Head:
 
     `now` (ms since 1970) gives the year that RFC 3164 leaves out; without it such times are unknown.
     """
+    if line.startswith("@4") and (stamp := _TAI.match(line)):
+        return split(line[stamp.end() :])._replace(at=tai64n_ms(line))
     found = _HEAD.match(line) or _PROGRAM.match(line)
     if not found:
         return Head(rest=line)
@@ -44,35 +53,51 @@ def split(line: str, now: int = 0) -> Head:
 
 def _time(groups: dict[str, str | None], now: int) -> int:
     if groups.get("iso"):
-        return iso_ms(groups["iso"] or "")
+        return iso_ms(groups["iso"] or "", local=True)
     if not groups.get("month") or not (now or groups.get("year")):
         return 0
-    month = _MONTHS.get(groups["month"] or "", 0)
-    year = int(groups["year"] or 0) or datetime.fromtimestamp(now / 1000, UTC).year
-    at = _ms(year, month, int(groups["day"] or 0), groups["time"] or "")
-    return (
-        at
-        if groups["year"] or at <= now + 86_400_000
-        else _ms(year - 1, month, int(groups["day"] or 0), groups["time"] or "")
-    )
+    month, day, clock = groups["month"] or "", groups["day"] or "", groups["time"] or ""
+    return local_ms(month, day, clock, now, int(groups["year"] or 0))
 
 
-def _ms(year: int, month: int, day: int, clock: str) -> int:
+def local_ms(month: str, day: str, clock: str, now: int, year: int = 0) -> int:
+    """Return the ms since 1970 of `Nov`, `23`, `08:00:00` on this machine; 0 for none.
+
+    A year that is left out (0) is the latest with which the time is not later than a day after `now` (ms).
+    """
+    number = _MONTHS.get(month, 0)
+    if year:
+        return _ms(year, number, day, clock)
+    year = datetime.fromtimestamp(now / 1000, UTC).year
+    at = _ms(year, number, day, clock)
+    return at if 0 < at <= now + 86_400_000 else _ms(year - 1, number, day, clock)
+
+
+def _ms(year: int, month: int, day: str, clock: str) -> int:
     try:
         hour, minute, second = (int(part) for part in clock.split(":"))
-        return int(datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC).timestamp() * 1000)
-    except ValueError:
+        return int(datetime(year, month, int(day), hour, minute, min(second, 59)).timestamp() * 1000)
+    except (ValueError, OverflowError):
         return 0
 
 
-def iso_ms(text: str) -> int:
-    """Return the ms since 1970 of a time in the form of ISO 8601; without a zone it is taken as UTC; 0 for none."""
+def iso_ms(text: str, *, local: bool = False) -> int:
+    """Return the ms since 1970 of a time in the form of ISO 8601; 0 for none.
+
+    Without a zone it is taken as UTC, or as a time of this machine where `local` says so.
+    """
     found = _ISO.match(text)
     if not found:
         return 0
-    zone = (found[4] or "Z").replace("Z", "+00:00")
+    zone = (found[4] or ("" if local else "Z")).replace("Z", "+00:00")
     try:
         base = datetime.fromisoformat(f"{found[1]}T{found[2]}{zone}")
         return int(base.timestamp() * 1000) + int((found[3] or "0").ljust(3, "0"))
     except (ValueError, OverflowError):
         return 0
+
+
+def tai64n_ms(text: str) -> int:
+    """Return the ms since 1970 of a stamp of multilog, `@4000000065...` (TAI64N); 0 for none."""
+    found = _TAI.match(text)
+    return (int(found[1], 16) - _TAI_1970) * 1000 + int(found[2], 16) // 1_000_000 if found else 0
