@@ -1,4 +1,4 @@
-"""Live changes as server-sent events: insights as they change, what waits every two seconds while anybody listens.
+"""Live changes as server-sent events: insights as they change, what waits every second while anybody listens.
 
 Rule: a listener that does not read loses events and is told so (`lost`); nobody waits for it, and nothing piles up.
 """
@@ -15,7 +15,7 @@ from gatepost.model.insight import Insight
 
 MAX_LISTENERS = 50
 WAITING = 200  # events that a listener may be behind
-PERIOD = 2.0
+PERIOD = 1.0
 HEARTBEAT = 15.0
 LONGEST = 3600.0  # then the listener comes again, and its token is looked at again
 ROWS = 50

@@ -213,6 +213,8 @@ async def _admin_error(request: Request, error: Exception) -> Response:
 
 
 def _wants_page(request: Request) -> bool:
+    if request.scope.get("gatepost.json"):
+        return False
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
@@ -262,6 +264,10 @@ async def _guard(request: Request, call_next: Any) -> Response:
         _ = _language(request)
         return problem(request, 413, "too-large", _("Too large"), _("A request may have 16 MB at most."))
     response: Response = await call_next(request)
+    asks_only = request.url.path.endswith(("/preview", "/check", "/check/stream"))
+    if request.method not in SAFE and response.status_code < 400 and not asks_only:
+        # whoever else looks sees it at once
+        service_of(request).events.publish("changed", {"by": request.method, "what": request.url.path})
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response

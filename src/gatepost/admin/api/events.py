@@ -15,7 +15,7 @@ router = APIRouter(tags=["events"])
     responses=media("text/event-stream", description="Events until the listener goes."),
 )
 async def events(service: Use, _caller: Reader) -> StreamingResponse:
-    """Stream what changes: `insight`, `queue`; `lost` where the reader was too slow and should look again."""
+    """Stream what changes: `insight`, `queue`, `changed` (by somebody); `lost`: the reader was too slow."""
     service.events.check()
     headers = {"X-Accel-Buffering": "no"}  # a proxy that collects answers would keep these back
     return StreamingResponse(service.events.stream(), media_type="text/event-stream", headers=headers)

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from fastapi import Depends, Request
 
-from gatepost.admin.api.app import ADMINISTRATOR, TRUSTED, same_origin, service_of
+from gatepost.admin.api.app import ADMINISTRATOR, TRUSTED, caller_of, same_origin, service_of
 from gatepost.admin.api.documentation import COOKIE, SAFE
-from gatepost.admin.pages.render import Visitor
+from gatepost.admin.pages.render import JSON_DOOR, Visitor
 
 
 class SignInFirst(Exception):
@@ -27,6 +27,8 @@ async def visitor(request: Request) -> Visitor:
     if request.scope.get(TRUSTED) is True:
         return Visitor(ADMINISTRATOR, None)
     users = service_of(request).users
+    if request.scope.get(JSON_DOOR) and request.method in SAFE:
+        return await _program(request)
     session = await users.session(request.cookies.get(COOKIE, ""))
     if session is None:
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -39,6 +41,12 @@ async def visitor(request: Request) -> Visitor:
             given = str(form.get("csrf", ""))
         users.check_csrf(session, given)
     return Visitor(session.caller, session)
+
+
+async def _program(request: Request) -> Visitor:
+    """Return who asks for the data of a page: whoever is signed in, or the owner of a token."""
+    caller = await caller_of(request)
+    return Visitor(caller, await service_of(request).users.session(request.cookies.get(COOKIE, "")))
 
 
 Looking = Annotated[Visitor, Depends(visitor)]

@@ -1,11 +1,12 @@
-"""The overview: is anything stuck, where, since when; what to look at first."""
+"""The overview: is anything stuck, where, since when, what to look at first; and the map of mail flow."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
 from gatepost.admin.api.app import Use
+from gatepost.admin.flows import COLUMNS, WINDOWS, FlowFilter, of_query
 from gatepost.admin.insights import InsightFilter
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page
@@ -15,57 +16,93 @@ router = APIRouter(include_in_schema=False)
 TOP = 5
 LAST_CHANGES = 6
 SOON_MS = 4 * 3_600_000
+MAP_ROWS = 200
+Text = Annotated[str, Query(max_length=1000)]
 
 
 async def overview(service: Any, lang: str) -> Json:
     """Return everything that the overview shows."""
     gateway = service.gateway
-    rows = [row for row in await service.queue.rows() if row["kind"] != "mailbox" or row["messages"]]
-    found = await service.insights.listed(InsightFilter(limit=TOP), lang)
-    now = gateway.now()
+    rows = await service.queue.rows()
+    insights = await service.insights.listed(InsightFilter(limit=200), lang)
+    soon = gateway.now() + SOON_MS
     summaries = await gateway.store.destinations(gateway.expiry_of)
     waiting = [s for s in summaries if s.messages]
-    expiring = sum(1 for s in waiting if 0 < s.oldest_expires_at <= now + SOON_MS)
-    connectors = []
-    by_name: dict[str, list[Json]] = {}
-    for row in rows:
-        by_name.setdefault(str(row["connector"]), []).append(row)
-    insights = await service.insights.listed(InsightFilter(limit=200), lang)
-    for connector in gateway.objects.connectors:
-        mine = by_name.get(connector.name, [])
-        trouble = [i for i in insights if i["connector"] == connector.name]
-        connectors.append(
-            {
-                "name": connector.name,
-                "to": connector.to,
-                "enabled": connector.enabled,
-                "state": "suspended"
-                if not connector.enabled
-                else str(trouble[0]["state"])
-                if trouble
-                else "ready",
-                "sentence": trouble[0]["sentence"] if trouble else "",
-                "messages": sum(int(str(row["messages"])) for row in mine),
-                "oldest_at": min((str(r["oldest_at"]) for r in mine if r["oldest_at"]), default=None),
-            }
-        )
-    alerts = await service.alerts.listed(lang, everything=False)
     return {
         "queued": sum(s.messages for s in waiting),
         "destinations": len(waiting),
         "oldest_at": min((str(row["oldest_at"]) for row in rows if row["oldest_at"]), default=None),
-        "expiring": expiring,
-        "firing": len(alerts),
-        "insights": found,
-        "connectors": connectors,
-        "changes": (await service.objects.history(LAST_CHANGES)),
+        "expiring": sum(1 for s in waiting if 0 < s.oldest_expires_at <= soon),
+        "firing": len(await service.alerts.listed(lang, everything=False)),
+        "open_insights": len(insights),
+        "insights": insights[:TOP],
+        "connectors": health_of(gateway.objects.connectors, rows, insights),
+        "changes": await service.objects.history(LAST_CHANGES),
+        "lately": service.flows.lately(),
         "health": service.health(),
         "ready": service.ready(),
     }
 
 
+def health_of(connectors: Any, rows: list[Json], insights: list[Json]) -> list[Json]:
+    """Return each connector with its worst insight, since when that is, and what waits; the sick ones first."""
+    found: list[Json] = []
+    for connector in connectors:
+        trouble = next((i for i in insights if i["connector"] == connector.name), None)
+        mine = [row for row in rows if row["connector"] == connector.name]
+        held = any(row["state"] == "suspended" for row in mine)
+        state = "suspended" if held or not connector.enabled else "ready"
+        found.append(
+            {
+                "name": connector.name,
+                "to": connector.to,
+                "enabled": connector.enabled,
+                "state": state if trouble is None else "failing",
+                "code": trouble["code"] if trouble else "",
+                "title": trouble["title"] if trouble else "",
+                "severity": trouble["severity"] if trouble else "",
+                "insight": trouble["number"] if trouble else "",
+                "since": trouble["opened_at"] if trouble else None,
+                "sentence": trouble["sentence"] if trouble else "",
+                "messages": sum(int(str(row["messages"])) for row in mine),
+            }
+        )
+    order = {"failing": 0, "suspended": 1, "ready": 2}
+    return sorted(found, key=lambda c: (order[str(c["state"])], -int(str(c["messages"])), str(c["name"])))
+
+
 @router.get("/")
-async def home(request: Request, service: Use, visitor: Looking) -> HTMLResponse:
+async def home(request: Request, service: Use, visitor: Looking) -> Response:
     """Show the overview."""
     data = await overview(service, language_of(request))
-    return page(request, "home.html", visitor, data=data)
+    flow = await service.flows.map(FlowFilter())
+    return page(request, "home.html", visitor, data=data, flow=flow, course=service.flows.course())
+
+
+@router.get("/map")
+async def mail_flow(
+    request: Request,
+    service: Use,
+    visitor: Looking,
+    window: Text = "24h",
+    source: Text = "",
+    domain: Text = "",
+    connector: Text = "",
+    destination: Text = "",
+    outcome: Text = "",
+) -> Response:
+    """Show which way mail went: source, accepted domain, connector, destination, outcome."""
+    which = of_query(
+        {"window": window, "source": source, "domain": domain, "connector": connector, "destination": destination,
+         "outcome": outcome}
+    )  # fmt: skip
+    data: Any = await service.flows.map(which)
+    return page(
+        request,
+        "map.html",
+        visitor,
+        data=data,
+        rows=data["rows"][:MAP_ROWS],
+        windows=list(WINDOWS),
+        columns=COLUMNS,
+    )

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.insights import InsightFilter
@@ -27,7 +27,7 @@ async def listed(
     severity: Text = "",
     connector: Text = "",
     code: Text = "",
-) -> HTMLResponse:
+) -> Response:
     """Show the list."""
     which = InsightFilter(
         state=state, severity=severity, connector=connector, code=code, explained=state == "all"
@@ -40,7 +40,7 @@ async def listed(
 
 
 @router.get("/insights/{insight}")
-async def show(request: Request, service: Use, visitor: Looking, insight: str) -> HTMLResponse:
+async def show(request: Request, service: Use, visitor: Looking, insight: str) -> Response:
     """Show one with its evidence."""
     lang = language_of(request)
     data = await service.insights.show(insight, lang)
@@ -78,7 +78,7 @@ def _given(form: Any) -> dict[str, object]:
 
 
 @router.post("/fixes/{target}/{action}/preview")
-async def preview(request: Request, service: Use, visitor: Looking, target: str, action: str) -> HTMLResponse:
+async def preview(request: Request, service: Use, visitor: Looking, target: str, action: str) -> Response:
     """Show exactly what a fix would do."""
     given = _given(await request.form())
     done: Any = await service.fixes.apply(
@@ -106,7 +106,7 @@ async def apply(request: Request, service: Use, visitor: Looking, target: str, a
 
 
 @router.get("/changes/{change}")
-async def change(request: Request, service: Use, visitor: Looking, change: str) -> HTMLResponse:
+async def change(request: Request, service: Use, visitor: Looking, change: str) -> Response:
     """Show what a fix did, whether it works, and how to undo it."""
     return page(request, "change.html", visitor, fix=await service.fixes.show(change, say_of(request)))
 

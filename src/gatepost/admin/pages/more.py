@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.errors import NotFound, tr
@@ -18,7 +18,7 @@ REPORTS = ("queued", "ndr", "connectors", "domains")
 
 
 @router.get("/alerts")
-async def alerts(request: Request, service: Use, visitor: Looking, all: str = "") -> HTMLResponse:  # noqa: A002
+async def alerts(request: Request, service: Use, visitor: Looking, all: str = "") -> Response:  # noqa: A002
     """Show what fires, what is silenced, what was told."""
     lang = language_of(request)
     return page(
@@ -69,7 +69,7 @@ async def reports(
 
 
 @router.get("/audit")
-async def audit(request: Request, service: Use, visitor: Looking, before: int = 0) -> HTMLResponse:
+async def audit(request: Request, service: Use, visitor: Looking, before: int = 0) -> Response:
     """Show who changed what, when, and why; fixes can be undone from here."""
     changes = await service.objects.history(100, before)
     fixes = await service.fixes.listed(50, say_of(request))
@@ -77,7 +77,7 @@ async def audit(request: Request, service: Use, visitor: Looking, before: int = 
 
 
 @router.get("/knowledge")
-async def knowledge(request: Request, visitor: Looking) -> HTMLResponse:
+async def knowledge(request: Request, visitor: Looking) -> Response:
     """Show every failure class."""
     lang = language_of(request)
     rows = [(str(c), CODES.get(c, ""), explain(c, lang).title) for c in FailureClass]
@@ -85,7 +85,7 @@ async def knowledge(request: Request, visitor: Looking) -> HTMLResponse:
 
 
 @router.get("/knowledge/{name}")
-async def article(request: Request, visitor: Looking, name: str) -> HTMLResponse:
+async def article(request: Request, visitor: Looking, name: str) -> Response:
     """Show what is known of one."""
     if name not in {str(c) for c in FailureClass}:
         raise NotFound(tr("There is no such page."))
@@ -95,7 +95,7 @@ async def article(request: Request, visitor: Looking, name: str) -> HTMLResponse
 
 
 @router.get("/settings")
-async def settings(request: Request, service: Use, visitor: Looking) -> HTMLResponse:
+async def settings(request: Request, service: Use, visitor: Looking) -> Response:
     """Show users, sessions, tokens, and how the gateway is."""
     admin = visitor.may("admin")
     return page(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.checks import Wanted
@@ -163,7 +163,7 @@ def add_kind(kind: Kind) -> None:
     path = f"/{kind.path}"
 
     @router.get(path)
-    async def listed(request: Request, service: Use, visitor: Looking) -> HTMLResponse:
+    async def listed(request: Request, service: Use, visitor: Looking) -> Response:
         rows: Any = service.objects.listed(kind.object)
         if kind.path == "policies":
             rows = service.alerts.policies()
@@ -173,7 +173,7 @@ def add_kind(kind: Kind) -> None:
         return page(request, "objects.html", visitor, kind=kind, rows=rows, waiting=waiting)
 
     @router.get(f"{path}/new")
-    async def new(request: Request, visitor: Looking) -> HTMLResponse:
+    async def new(request: Request, visitor: Looking) -> Response:
         visitor.caller.need("admin")
         data = {"to": "on-premises", "port": 25, "enabled": True, "resolved": True, "keep_firing": "5m"}
         return page(
@@ -181,7 +181,7 @@ def add_kind(kind: Kind) -> None:
         )
 
     @router.get(f"{path}/{{name}}")
-    async def show(request: Request, service: Use, visitor: Looking, name: str) -> HTMLResponse:
+    async def show(request: Request, service: Use, visitor: Looking, name: str) -> Response:
         data = service.objects.show(kind.object, name)
         of_connector = kind.path == "connectors"
         checks = await service.checks.kept(name, "", language_of(request)) if of_connector else []
@@ -232,7 +232,7 @@ for _one in KINDS.values():
 
 
 @router.post("/check")
-async def check(request: Request, service: Use, visitor: Looking) -> HTMLResponse:
+async def check(request: Request, service: Use, visitor: Looking) -> Response:
     """Check a saved connector, the draft in a form, a host or the way of an address."""
     visitor.caller.need("operate")
     form = await request.form()
@@ -257,7 +257,7 @@ async def check(request: Request, service: Use, visitor: Looking) -> HTMLRespons
 
 
 @router.get("/diagnostics")
-async def diagnostics(request: Request, service: Use, visitor: Looking) -> HTMLResponse:
+async def diagnostics(request: Request, service: Use, visitor: Looking) -> Response:
     """Check anything, stage by stage."""
     connectors = [c.name for c in service.gateway.objects.connectors]
     modes = tuple(str(mode) for mode in TlsMode)

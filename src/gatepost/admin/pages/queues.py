@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.messages import MessageQuery, past
@@ -22,7 +22,7 @@ AGES = (0, 5, 15, 60, 240, 720, 1440)
 @router.get("/queues")
 async def queues(
     request: Request, service: Use, visitor: Looking, connector: Text = "", state: Text = ""
-) -> HTMLResponse:
+) -> Response:
     """Show what waits, destination by destination, and for how long."""
     rows = await service.queue.rows(DestinationFilter(connector, "", state))
     summaries = {
@@ -76,7 +76,7 @@ async def messages(
     state: Text = "",
     older_than: Text = "",
     after: Text = "",
-) -> HTMLResponse:
+) -> Response:
     """Show queued messages that a filter means."""
     asked = {
         "connector": connector, "destination": destination, "sender": sender, "recipient": recipient, "code": code,
@@ -102,7 +102,7 @@ async def cancel(request: Request, service: Use, visitor: Looking) -> Response:
 
 
 @router.get("/messages/{message}")
-async def message(request: Request, service: Use, visitor: Looking, message: str) -> HTMLResponse:
+async def message(request: Request, service: Use, visitor: Looking, message: str) -> Response:
     """Show one message with everything that happened to it."""
     data: Any = await service.messages.show(message)
     routes = [service.route_explain(str(r["address"])) for r in data["recipients"][:20]]

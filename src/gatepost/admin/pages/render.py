@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gatepost import __version__
@@ -36,23 +38,34 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-# address, title, icon, the scope that it needs; groups stand between None
-NAVIGATION: tuple[tuple[str, str, str, str], ...] = (
-    ("/", tr("Overview"), "home", "read"),
-    ("/insights", tr("Insights"), "bulb", "read"),
-    ("/queues", tr("Queues"), "stack-2", "read"),
-    ("/messages", tr("Queued messages"), "mail", "read"),
-    ("/trace", tr("Message trace"), "search", "read"),
-    ("/connectors", tr("Connectors"), "plug", "read"),
-    ("/sources", tr("Sources"), "inbox", "read"),
-    ("/domains", tr("Accepted domains"), "world", "read"),
-    ("/diagnostics", tr("Diagnostics"), "stethoscope", "read"),
-    ("/alerts", tr("Alerts"), "bell", "read"),
-    ("/reports", tr("Reports"), "chart-bar", "read"),
-    ("/audit", tr("Audit log"), "history", "read"),
-    ("/knowledge", tr("Knowledge base"), "book", "read"),
-    ("/settings", tr("Settings"), "settings", "read"),
-)
+# groups of (address, title, icon, the key that goes there after g)
+NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
+    ("", (
+        ("/", tr("Overview"), "home", "o"),
+        ("/insights", tr("Insights"), "bulb", "i"),
+        ("/map", tr("Mail flow map"), "route", "f"),
+    )),
+    (tr("Mail"), (
+        ("/queues", tr("Queues"), "stack-2", "q"),
+        ("/messages", tr("Queued messages"), "mail", "m"),
+        ("/trace", tr("Message trace"), "search", "t"),
+    )),
+    (tr("Mail flow"), (
+        ("/connectors", tr("Connectors"), "plug", "c"),
+        ("/sources", tr("Sources"), "inbox", "s"),
+        ("/domains", tr("Accepted domains"), "world", "d"),
+        ("/diagnostics", tr("Diagnostics"), "stethoscope", "x"),
+    )),
+    (tr("Watch"), (
+        ("/alerts", tr("Alerts"), "bell", "a"),
+        ("/reports", tr("Reports"), "chart-bar", "r"),
+        ("/audit", tr("Audit log"), "history", "l"),
+        ("/knowledge", tr("Knowledge base"), "book", "k"),
+        ("/settings", tr("Settings"), "settings", "e"),
+    )),
+)  # fmt: skip
+JSON_OF_START = "/overview"
+JSON_DOOR = "gatepost.json"  # in the scope of a request whose address ended in .json
 
 
 # what the gateway calls states, outcomes and the like: words that templates translate when they show them
@@ -62,7 +75,7 @@ WORDS = (
     tr("escalating"), tr("resolved"), tr("regressed"), tr("open"), tr("all"), tr("low"), tr("medium"), tr("high"),
     tr("critical"), tr("firing"), tr("acknowledged"), tr("pending"), tr("applied"), tr("verified"), tr("failing"),
     tr("undone"), tr("pass"), tr("warning"), tr("fail"), tr("unknown"), tr("skipped"), tr("delayed"), tr("moved"),
-    tr("expired"), tr("relayed"),
+    tr("expired"), tr("relayed"), tr("waiting"), tr("sent"), tr("healthy"), tr("error"),
 )  # fmt: skip
 
 
@@ -90,7 +103,14 @@ def environment(lang: str) -> Environment:
         auto_reload=False,
     )
     made.globals |= {"_": translator(lang), "lang": lang, "version": __version__, "asset": asset}
-    made.filters |= {"size": size, "clean": clean, "query": query, "short": short, "shown": shown}
+    made.filters |= {
+        "size": size,
+        "clean": clean,
+        "query": query,
+        "short": short,
+        "shown": shown,
+        "curl": curl,
+    }
     return made
 
 
@@ -116,12 +136,19 @@ def theme_of(request: Request) -> str:
 
 def page(
     request: Request, template: str, visitor: Visitor | None, *, status: int = 200, **values: Any
-) -> HTMLResponse:
-    """Return a page, or only its part where a script asks for it (`HX-Request`)."""
+) -> Response:
+    """Return a page, only its part where a script asks for it (`HX-Request`), or what it shows as JSON."""
+    if request.scope.get(JSON_DOOR):
+        return JSONResponse(jsonable_encoder(values), status, headers=HEADERS)
     lang = language_of(request)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     known: Mapping[str, Any] = {
         "request": request,
         "path": request.url.path,
+        "here": here,
+        "as_json": f"{JSON_OF_START if request.url.path == '/' else request.url.path}.json"
+        + (f"?{request.url.query}" if request.url.query else ""),
+        "origin": str(request.base_url).rstrip("/"),
         "visitor": visitor,
         "csrf": visitor.session.csrf if visitor is not None and visitor.session is not None else "",
         "theme": theme_of(request),
@@ -167,3 +194,15 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return clean(", ".join(str(entry) for entry in value), 2000) or "-"
     return clean(str(value), 2000)
+
+
+def curl(http: str, origin: str) -> str:
+    """Return a request of the API (`POST /api/v1/queue/retry {"destination": "x"}`) as a command to run."""
+    verb, _, rest = http.partition(" ")
+    where, _, body = rest.partition(" ")
+    words = ['curl -H "Authorization: Bearer $GATEPOST_TOKEN"']
+    if verb != "GET":
+        words.append(f"-X {verb}")
+    if body:
+        words.append(f"-H 'Content-Type: application/json' -d {quote(body)}")
+    return " ".join([*words, quote(origin + where)])

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from gatepost.admin.api.app import same_origin, service_of
 from gatepost.admin.api.documentation import COOKIE
@@ -82,7 +82,7 @@ async def sign_out(request: Request, visitor: Looking) -> Response:
 
 
 @router.get("/setup")
-async def setup(request: Request, visitor: Looking) -> HTMLResponse:
+async def setup(request: Request, visitor: Looking) -> Response:
     """Show the first start: make an administrator."""
     visitor.caller.need("admin")
     return page(request, "setup.html", visitor, error="", name="admin")

@@ -1,18 +1,39 @@
 """The admin centre as part of the application: its routes, and errors as pages."""
 
+from urllib.parse import quote
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.admin.errors import AdminError
 from gatepost.admin.pages import home, insights, more, objects, queues, sign_in, static_files
 from gatepost.admin.pages.door import SignInFirst
-from gatepost.admin.pages.render import page, say_of
+from gatepost.admin.pages.render import JSON_DOOR, JSON_OF_START, page, say_of
 
+OTHERS = ("/api/", "/static/")  # where .json means a file or an answer of its own
 PARTS = (static_files, sign_in, home, insights, queues, more, objects)
+
+
+class JsonDoor:
+    """Shows the data of a page to programs: `/queues.json` is what `/queues` shows, made by the same function."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, under the address of its page."""
+        path = str(scope.get("path", ""))
+        if scope["type"] == "http" and path.endswith(".json") and not path.startswith(OTHERS):
+            page = path.removesuffix(".json")
+            page = "/" if page == JSON_OF_START else page
+            scope = {**scope, "path": page, "raw_path": quote(page).encode(), JSON_DOOR: True}
+        await self._app(scope, receive, send)
 
 
 def add_pages(app: FastAPI) -> None:
     """Add every page."""
+    app.add_middleware(JsonDoor)
     for part in PARTS:
         app.include_router(part.router)
     app.add_exception_handler(SignInFirst, _to_sign_in)

@@ -1,105 +1,207 @@
-// Small helpers: times in the reader's zone, live parts, charts from tables, keys, copying. Pages read well without.
+// Small helpers: times in the reader's zone, live parts, charts, tabs, keys, copying, the wizard. Pages read well without.
 (() => {
-  const lang = document.documentElement.lang || "en";
+  const root = document.documentElement;
+  const own = document.currentScript;
+  const lang = root.lang || "en";
   const csrf = document.querySelector('meta[name="csrf"]')?.content || "";
-  const absolute = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
-  const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
-  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  root.classList.add("gp-script");
 
+  // ---- times: relative to now, absolute in the reader's zone beside it or on hovering
+  const absolute = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
+  const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const ago = (date) => {
     const seconds = (date - Date.now()) / 1000;
     const [unit, size] = units.find(([, s]) => Math.abs(seconds) >= s) || units[3];
     return relative.format(Math.round(seconds / size), unit);
   };
-  const times = (root) => {
-    for (const element of root.querySelectorAll("time[datetime]")) {
+  const times = (part) => {
+    for (const element of part.querySelectorAll("time[datetime]")) {
       const date = new Date(element.getAttribute("datetime"));
       if (isNaN(date)) continue;
-      element.textContent = ago(date);
-      element.title = `${absolute.format(date)} (${element.getAttribute("datetime")})`;
+      const full = absolute.format(date);
+      element.textContent = "both" in element.dataset ? `${full} (${ago(date)})` : ago(date);
+      element.title = `${full} · ${element.getAttribute("datetime")}`;
     }
   };
-  setInterval(() => times(document), 20000);
+  setInterval(() => times(document), 15000);
 
-  const charts = async (root) => {
-    const wanted = root.querySelectorAll("[data-chart]:not([data-drawn])");
+  // ---- charts
+  const load = (source) => new Promise((done) => {
+    const script = document.createElement("script");
+    script.src = source;
+    script.onload = done;
+    document.head.append(script);
+  });
+  let library;
+  const charts = async (part, again) => {
+    const wanted = [...part.querySelectorAll(again ? "[data-chart]" : "[data-chart]:not([data-drawn])")];
     if (!wanted.length) return;
-    if (!window.echarts) {
-      await new Promise((done) => {
-        const script = document.createElement("script");
-        script.src = document.querySelector("[data-echarts]")?.dataset.echarts || "";
-        script.onload = done;
-        document.head.append(script);
-      });
+    for (const element of wanted) element.dataset.drawn = "yes";
+    library = library || load(own.dataset.echarts).then(() => load(own.dataset.charts));
+    await library;
+    for (const element of wanted) if (element.isConnected) window.gpDraw(element).catch(() => element.classList.add("gp-stale"));
+  };
+
+  // ---- tabs: the choice outlives a refresh of the part
+  const chosen = {};
+  const show = (tabs, id) => {
+    for (const pane of tabs.querySelectorAll(":scope > .gp-pane")) pane.classList.toggle("on", pane.id === id);
+    for (const tab of tabs.querySelectorAll("[role=tab]")) {
+      const on = tab.getAttribute("aria-controls") === id;
+      tab.setAttribute("aria-selected", String(on));
+      tab.tabIndex = on ? 0 : -1;
     }
-    const dark = document.documentElement.getAttribute("data-bs-theme") === "dark";
-    for (const element of wanted) {
-      element.dataset.drawn = "yes";
-      const option = JSON.parse(element.dataset.chart);
-      const chart = window.echarts.init(element, dark ? "dark" : null, { renderer: "svg" });
-      chart.setOption({ backgroundColor: "transparent", aria: { enabled: true }, ...option });
-      new ResizeObserver(() => chart.resize()).observe(element);
-      chart.on("click", (event) => { if (event.data && event.data.where) location.href = event.data.where; });
+  };
+  const tabs = (part) => {
+    for (const element of part.querySelectorAll("[data-tabs]")) {
+      const first = element.querySelector("[role=tab]")?.getAttribute("aria-controls");
+      show(element, chosen[element.dataset.tabs] || first);
     }
   };
 
-  const prepare = (root) => { times(root); charts(root); };
+  // ---- the wizard: one step at a time
+  const step = (wizard, number) => {
+    const steps = [...wizard.querySelectorAll("fieldset[data-step]")];
+    number = Math.max(0, Math.min(number, steps.length - 1));
+    wizard.dataset.at = number;
+    steps.forEach((element, i) => element.classList.toggle("on", i === number));
+    wizard.querySelectorAll(".gp-steps li").forEach((element, i) => {
+      element.classList.toggle("on", i === number);
+      element.classList.toggle("done", i < number);
+      if (i === number) element.setAttribute("aria-current", "step"); else element.removeAttribute("aria-current");
+    });
+    wizard.querySelector("[data-back]").hidden = number === 0;
+    wizard.querySelector("[data-next]").hidden = number === steps.length - 1;
+    wizard.querySelectorAll("[data-last]").forEach((element) => { element.hidden = number !== steps.length - 1; });
+    if (number === steps.length - 1) review(wizard);
+  };
+  const review = (wizard) => {
+    const list = wizard.querySelector("[data-review]");
+    if (!list) return;
+    list.replaceChildren();
+    for (const field of wizard.querySelectorAll("[data-label]")) {
+      const on = field.type === "checkbox" || field.type === "radio";
+      if (on && !field.checked) continue;
+      const value = on ? field.dataset.value || "✓" : field.type === "password" && field.value ? "••••" : field.value;
+      if (!value) continue;
+      const name = document.createElement("dt"), text = document.createElement("dd");
+      name.textContent = field.dataset.label;
+      text.textContent = value;
+      list.append(name, text);
+    }
+  };
+  const depends = (part) => {
+    for (const element of part.querySelectorAll("[data-if]")) {
+      const [name, ...values] = element.dataset.if.split(" ");
+      const form = element.closest("form");
+      const field = form?.elements.namedItem(name);
+      if (!field) continue;
+      const value = field.type === "checkbox" ? String(field.checked) : field.value;
+      element.hidden = !values.includes(value);
+    }
+  };
+
+  const prepare = (part) => {
+    times(part); tabs(part); charts(part); depends(part);
+    for (const wizard of part.querySelectorAll(".gp-wizard:not([data-at])")) step(wizard, 0);
+  };
   addEventListener("DOMContentLoaded", () => prepare(document));
   document.addEventListener("htmx:afterSettle", (event) => prepare(event.target.parentElement || document));
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRF-Token"] = csrf; });
-
-  // A part that refreshes itself waits while somebody fills in a form in it, or reads a preview.
+  // an answer that says what is wrong is shown where the right one would be
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("content-type")?.startsWith("text/html")) event.detail.shouldSwap = true;
+  });
+  // a part that refreshes itself waits while somebody fills in a form in it, reads a preview or has something open
   document.addEventListener("htmx:beforeRequest", (event) => {
     const part = event.detail.elt;
-    const refreshes = part.getAttribute("hx-get") && part.id;
-    if (refreshes && part.querySelector("[id^=preview-] form, details[open] form, form:focus-within")) event.preventDefault();
+    const refreshes = part.getAttribute("hx-get") && part.id && !part.matches("a, button");
+    const busy = "[id^=preview-] form, .gp-drop[open], details[open] form, form:focus-within, input[type=checkbox]:checked[name=id]";
+    if (refreshes && part.querySelector(busy)) event.preventDefault();
   });
 
+  document.addEventListener("change", (event) => { depends(document); if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(); });
   document.addEventListener("click", (event) => {
-    const copy = event.target.closest("[data-copy]");
+    const find = (what) => event.target.closest(what);
+    const copy = find("[data-copy]"), toggle = find("[data-toggle-nav]"), all = find("[data-check-all]"), tab = find("[role=tab]");
     if (copy) {
       navigator.clipboard?.writeText(copy.parentElement.querySelector("code").textContent);
       copy.classList.add("btn-success");
       setTimeout(() => copy.classList.remove("btn-success"), 800);
     }
-    const toggle = event.target.closest("[data-toggle-nav]");
-    if (toggle) {
-      const open = document.getElementById("nav").classList.toggle("open");
-      toggle.setAttribute("aria-expanded", String(open));
-    }
-    const all = event.target.closest("[data-check-all]");
+    if (toggle) toggle.setAttribute("aria-expanded", String(document.getElementById("nav").classList.toggle("open")));
     if (all) for (const box of document.querySelectorAll(all.dataset.checkAll)) box.checked = all.checked;
-  });
-
-  let waiting = "";
-  const places = { o: "/", i: "/insights", q: "/queues", m: "/messages", t: "/trace", c: "/connectors", d: "/domains", a: "/alerts" };
-  document.addEventListener("keydown", (event) => {
-    if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/") {
-      event.preventDefault();
-      document.getElementById("search")?.focus();
-    } else if (waiting === "g" && places[event.key]) {
-      location.href = places[event.key];
+    if (tab) {
+      const group = tab.closest("[data-tabs]");
+      chosen[group.dataset.tabs] = tab.getAttribute("aria-controls");
+      show(group, chosen[group.dataset.tabs]);
     }
+    if (find("[data-help]")) document.getElementById("keys")?.showModal();
+    if (find("[data-close]")) { document.getElementById("flyout")?.replaceChildren(); back?.focus(); }
+    const wizard = find(".gp-wizard");
+    if (wizard && find("[data-next]")) {
+      const fields = [...wizard.querySelectorAll("fieldset.on :is(input, select, textarea)")];
+      if (fields.every((field) => field.reportValidity())) step(wizard, Number(wizard.dataset.at) + 1);
+    }
+    if (wizard && find("[data-back]")) step(wizard, Number(wizard.dataset.at) - 1);
+    for (const open of document.querySelectorAll(".gp-drop[open]")) if (!open.contains(event.target)) open.open = false;
+    const opener = find("[hx-target='#flyout']");
+    if (opener) back = opener;
+  });
+  let back;
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "flyout") event.target.querySelector("h2, [data-close]")?.focus(); });
+
+  // ---- keys
+  let waiting = "";
+  const rows = () => [...document.querySelectorAll("main tbody tr, main .list-group-item-action")];
+  const move = (by) => {
+    const found = rows();
+    if (!found.length) return;
+    const at = found.findIndex((row) => row.classList.contains("gp-at"));
+    const to = found[Math.max(0, Math.min(found.length - 1, at + by))];
+    found[at]?.classList.remove("gp-at");
+    to.classList.add("gp-at");
+    to.scrollIntoView({ block: "nearest" });
+    (to.matches("a") ? to : to.querySelector("a, button"))?.focus();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { document.getElementById("flyout")?.replaceChildren(); for (const d of document.querySelectorAll(".gp-drop[open]")) d.open = false; }
+    if (event.target.matches("[role=tab]") && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+      const next = event.key === "ArrowRight" ? event.target.nextElementSibling : event.target.previousElementSibling;
+      if (next) { next.click(); next.focus(); }
+    }
+    if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const place = waiting === "g" && document.querySelector(`#nav a[data-key="${CSS.escape(event.key)}"]`);
+    if (place) location.href = place.href;
+    else if (event.key === "/") { event.preventDefault(); document.getElementById("search")?.focus(); }
+    else if (event.key === "?") document.getElementById("keys")?.showModal();
+    else if (event.key === "j") move(1);
+    else if (event.key === "k") move(-1);
+    else if (event.key === "r") (document.querySelector(".gp-at [data-retry]") || document.querySelector("[data-retry-page]"))?.click();
     waiting = event.key;
   });
 
-  // What changes anywhere is told to the parts of the page that show it (hx-trigger="gp:changed from:body").
+  // ---- live: what changes anywhere is told to the parts of the page that show it (hx-trigger="gp:changed from:body")
   const live = document.getElementById("live");
   if (live && window.EventSource) {
-    let source, timer;
+    let source, timer, heard = Date.now(), drawn = 0;
     const changed = () => {
+      heard = Date.now();
       clearTimeout(timer);
-      timer = setTimeout(() => document.body.dispatchEvent(new CustomEvent("gp:changed")), 150);
+      timer = setTimeout(() => {
+        document.body.dispatchEvent(new CustomEvent("gp:changed"));
+        if (Date.now() - drawn > 5000) { drawn = Date.now(); charts(document, true); }
+      }, 150);
     };
     const open = () => {
       source = new EventSource(live.dataset.live);
-      source.onopen = () => { live.textContent = ""; document.body.classList.remove("gp-offline"); };
-      source.onmessage = changed;
-      for (const name of ["insight", "queue", "objects", "fix", "alert", "probe"]) source.addEventListener(name, changed);
+      source.onopen = () => { live.textContent = live.dataset.on; document.body.classList.remove("gp-offline"); };
+      for (const name of ["message", "insight", "queue", "changed", "lost"]) source.addEventListener(name, changed);
       source.onerror = () => {
-        live.textContent = lang === "zh-CN" ? "连接中断，数据可能过时" : "Connection lost, data may be old";
+        live.textContent = `${live.dataset.off} (${ago(heard)})`;
         document.body.classList.add("gp-offline");
+        if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000);
       };
     };
     open();
