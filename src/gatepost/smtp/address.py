@@ -14,17 +14,19 @@ MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 MAX_DOMAIN = 255  # section 4.5.3.1.2
 MAX_PATH = 256  # with the angle brackets, section 4.5.3.1.3
 
+# Groups repeat greedily, never possessively: before Python 3.11.5 a possessive group that fails half way keeps what it
+# had consumed (gh-106052), and `a.@x.example` was an address. No group here can match in two ways, so it costs nothing.
 _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_LABEL = rb"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
-_DOMAIN = _LABEL + rb"(?:\." + _LABEL + rb")*+"
-_ORDINARY = re.compile(rb"<(" + _ATEXT + rb"++(?:\." + _ATEXT + rb"++)*+)@(" + _DOMAIN + rb")>")
+_LABEL = rb"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*"
+_DOMAIN = _LABEL + rb"(?:\." + _LABEL + rb")*"
+_ORDINARY = re.compile(rb"<(" + _ATEXT + rb"++(?:\." + _ATEXT + rb"++)*)@(" + _DOMAIN + rb")>")
 _UTEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\x80-\U0010ffff]++"
-_DOT_STRING = re.compile(_UTEXT + r"(?:\." + _UTEXT + r")*+")
-_QUOTED = re.compile(r'"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*+"')
+_DOT_STRING = re.compile(_UTEXT + r"(?:\." + _UTEXT + r")*")
+_QUOTED = re.compile(r'"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*"')
 _PLAIN_DOMAIN = re.compile(_DOMAIN.decode("ascii"))
 _ANY_DOMAIN = re.compile(r"[A-Za-z0-9.\-\x80-\U0010ffff]++")
 _LITERAL = re.compile(r"\[[A-Za-z0-9:.]++\]")
-_SOURCE_ROUTE = re.compile(r"@[^\s@,:<>\"]++(?:,@[^\s@,:<>\"]++)*+:")
+_SOURCE_ROUTE = re.compile(r"@[^\s@,:<>\"]++(?:,@[^\s@,:<>\"]++)*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 

@@ -14,11 +14,11 @@ from gatepost.model.mail import (
     SMTPUTF8,
 )
 
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*+")  # RFC 3461 section 4
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")  # RFC 3461 section 4
 _HEX = re.compile(r"\+([0-9A-F]{2})")
 _PRINTABLE = re.compile(r"[ -~]*+")
 _TYPE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
-_UTF8_ORCPT = re.compile(r"(?:[!-*,-<>-\[\]-~\x80-\U0010ffff]|\\x\{[0-9A-F]{2,6}\})++")  # RFC 6533 section 3
+_UTF8_ORCPT = re.compile(r"(?:[!-*,-<>-\[\]-~\x80-\U0010ffff]|\\x\{[0-9A-F]{2,6}\})+")  # RFC 6533 section 3
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _NOTIFY = {"SUCCESS": NOTIFY_SUCCESS, "FAILURE": NOTIFY_FAILURE, "DELAY": NOTIFY_DELAY}
 _RET = {"FULL": RET_FULL, "HDRS": RET_HDRS}
