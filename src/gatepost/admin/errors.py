@@ -82,6 +82,18 @@ class TooMany(AdminError):
         self.seconds = seconds
 
 
+class SecondFactor(AdminError):
+    """Who is asking is known by password or link; a code is needed too. `ticket` goes with it."""
+
+    status = 401
+    kind = "second-factor"
+    title = tr("One more step")
+
+    def __init__(self, ticket: str, sentence: str = tr("Enter the code that your app shows.")) -> None:
+        super().__init__(sentence)
+        self.ticket = ticket
+
+
 class Unavailable(AdminError):
     """The gateway cannot answer now."""
 

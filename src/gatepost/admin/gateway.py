@@ -143,6 +143,12 @@ class Gateway(Protocol):
     def write(self, change: Change) -> None:
         """Write something down that belongs to the administration itself (sessions)."""
 
+    def seal(self, secret: str) -> str:
+        """Return a secret in the form that may be stored."""
+
+    def unseal(self, stored: str) -> str:
+        """Return the secret of a stored form."""
+
     def hash_password(self, password: str) -> str:
         """Return the argon2 hash of a login's password."""
 

@@ -62,9 +62,13 @@ async def serve_admin(service: Service, sockets: Sequence[socket.socket]) -> Adm
     """Serve on bound sockets (a Unix socket is trusted, TCP is not) and return when requests are answered."""
     app = make_app(service)
     servers, tasks = [], []
+    admin = service.gateway.settings.admin
     for sock in sockets:
+        local = sock.family == socket.AF_UNIX
         config = uvicorn.Config(
-            _Marked(app, trusted=sock.family == socket.AF_UNIX),
+            _Marked(app, trusted=local),
+            ssl_certfile=None if local else admin.tls_certificate,
+            ssl_keyfile=None if local else admin.tls_key,
             lifespan="off",
             log_config=None,
             access_log=False,

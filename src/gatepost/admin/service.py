@@ -17,6 +17,7 @@ from gatepost.admin.gateway import Gateway
 from gatepost.admin.insights import InsightUseCases
 from gatepost.admin.messages import MessageUseCases
 from gatepost.admin.objects import ObjectUseCases
+from gatepost.admin.oidc import Provider
 from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.reports import ReportUseCases
 from gatepost.admin.shapes import Json, connectors_of, destination_name
@@ -38,6 +39,7 @@ class Service:
         self.fixes = FixUseCases(gateway)
         self.alerts = AlertUseCases(gateway)
         self.users = UserUseCases(gateway)
+        self.provider = Provider(gateway)
         self.checks = CheckUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
         self.reports = ReportUseCases(gateway, self.queue)

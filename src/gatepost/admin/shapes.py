@@ -178,6 +178,9 @@ def client_json(text: str) -> object:
         return {}
 
 
+HIDDEN = frozenset({"hash", "totp", "recovery"})
+
+
 def history_json(entry: HistoryEntry) -> Json:
     """Return one change of an object."""
     return {
@@ -194,7 +197,7 @@ def history_json(entry: HistoryEntry) -> Json:
 
 def masked(data: Mapping[str, object]) -> Json:
     """Return an object's stored data without what only the gateway may know."""
-    shown = {key: value for key, value in data.items() if key != "hash"}
+    shown = {key: value for key, value in data.items() if key not in HIDDEN}
     if shown.get("password"):
         shown["password"] = "********"  # noqa: S105 - the mask itself
     logins = shown.get("logins")

@@ -1,91 +1,59 @@
-"""People who sign in: names, roles, argon2 passwords, sessions that can be revoked, one-time links.
+"""People who sign in: names, roles, argon2 passwords, second factors, one-time links.
 
-Rule 1: a session is a random token in a cookie; the server keeps its hash, who it is and until when.
-Rule 2: whoever guesses waits: after some failures of a name or an address, longer each time; an unknown name takes
+Rule 1: whoever guesses waits: after some failures of a name or an address, longer each time; an unknown name takes
 as long as a wrong password.
+Rule 2: who has a second factor needs it for every way in; a code works once.
 """
 
 import asyncio
-import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
-from gatepost.admin.auth import SCOPES, Caller, hashed
-from gatepost.admin.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorized, tr
+from gatepost.admin import totp
+from gatepost.admin.auth import SCOPES, hashed
+from gatepost.admin.errors import Conflict, Invalid, NotFound, SecondFactor, TooMany, Unauthorized, tr
 from gatepost.admin.gateway import Gateway
+from gatepost.admin.sessions import ROLES, Session, Sessions
 from gatepost.admin.shapes import Json, when
-from gatepost.model.document import Document
-from gatepost.storage.interface import Change
+from gatepost.admin.throttle import Throttle
+
+__all__ = ["ROLES", "Session", "UserUseCases"]
 
 USER = "user"
-SESSION = "session"
-ROLES = {"viewer": "read", "operator": "operate", "administrator": "admin"}
 LEAST_PASSWORD = 10
 LINK_LIFE = 15 * 60_000
-FREE_TRIES = 5
-LONGEST_WAIT = 300_000
-MAX_SESSIONS = 10_000
+TICKET_LIFE = 5 * 60_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 # what an unknown name is compared with, so that it takes as long
 _NOBODY = PasswordHasher().hash(secrets.token_urlsafe(16))
 
 
 @dataclass(slots=True)
-class Session:
-    """One signed-in browser; times are ms since 1970."""
-
-    key: str  # the hash of the cookie
-    user: str
-    role: str
-    csrf: str
-    created_at: int
-    expires_at: int
-    seen_at: int
-    address: str = ""
-    agent: str = ""
-
-    @property
-    def caller(self) -> Caller:
-        """Return who it is for the use cases."""
-        return Caller(self.user, ROLES[self.role])
-
-
-@dataclass(slots=True)
-class _Tries:
-    failures: int = 0
-    until: int = 0
-
-
-@dataclass(slots=True)
 class _Link:
+    """What a one-time link or a ticket to the second factor stands for."""
+
     user: str
-    role: str
-    until: int
+    until: int  # ms
     setup: bool = False
 
 
-@dataclass(slots=True)
-class _State:
-    sessions: dict[str, Session] = field(default_factory=dict)
-    tries: dict[str, _Tries] = field(default_factory=dict)
-    links: dict[str, _Link] = field(default_factory=dict)
-
-
-class UserUseCases:
-    """What can be asked of and done to users and sessions."""
+class UserUseCases(Sessions):
+    """What can be asked of and done to users."""
 
     def __init__(
         self, gateway: Gateway, random_token: Callable[[], str] = lambda: secrets.token_urlsafe(32)
     ) -> None:
-        self._gateway = gateway
-        self._token = random_token
-        self._state = _State()
-        self._restored = False
+        super().__init__(gateway, random_token)
+        self._throttle = Throttle()
+        self._links: dict[str, _Link] = {}
+        self._tickets: dict[str, _Link] = {}
+        self._drafts: dict[str, str] = {}  # secrets that nobody has confirmed yet
+        self._steps: dict[str, int] = {}  # the period of the last code of each user
 
     # ---------------------------------------------------------------- users
 
@@ -158,138 +126,153 @@ class UserUseCases:
 
     async def link(self, name: str) -> Json:
         """Return a one-time link that signs a user in within a quarter of an hour."""
-        data = await self._find(name)
-        return self._link(_Link(name, str(data.get("role")), self._gateway.now() + LINK_LIFE))
+        await self._find(name)
+        return self._link(_Link(name, self._gateway.now() + LINK_LIFE))
 
     def setup_link(self) -> Json:
         """Return the one-time link of the first start, which leads to making the first administrator."""
-        return self._link(_Link("setup", "administrator", self._gateway.now() + 24 * 3_600_000, setup=True))
+        return self._link(_Link("setup", self._gateway.now() + 24 * 3_600_000, setup=True))
 
     def _link(self, link: _Link) -> Json:
-        now = self._gateway.now()
-        self._state.links = {k: v for k, v in self._state.links.items() if v.until > now}
-        token = self._token()
-        self._state.links[hashed(token)] = link
         base = self._gateway.settings.admin_url.rstrip("/")
-        return {"url": f"{base}/sign-in?once={token}", "expires_at": when(link.until)}
+        return {
+            "url": f"{base}/sign-in?once={self._ticket(self._links, link)}",
+            "expires_at": when(link.until),
+        }
 
-    def use_link(self, token: str, address: str, agent: str) -> tuple[str, Session]:
+    def _ticket(self, kept: dict[str, _Link], link: _Link) -> str:
+        now = self._gateway.now()
+        for key in [key for key, old in kept.items() if old.until <= now]:
+            del kept[key]
+        token = self._token()
+        kept[hashed(token)] = link
+        return token
+
+    async def use_link(self, token: str, address: str, agent: str) -> tuple[str, Session]:
         """Sign in by a one-time link; raise `Unauthorized` where it is none, used, or too old."""
-        link = self._state.links.pop(hashed(token), None)
+        link = self._links.pop(hashed(token), None)
         if link is None or link.until <= self._gateway.now():
             raise Unauthorized(tr("This link was used already or is too old: ask for a new one."))
-        return self._open(link.user, link.role, address, agent)
+        if link.setup:
+            return self._open(link.user, "administrator", address, agent)
+        return self._enter(link.user, await self._find(link.user), address, agent)
 
-    # ---------------------------------------------------------------- sessions
+    # ---------------------------------------------------------------- signing in
 
     async def sign_in(self, name: str, password: str, address: str, agent: str) -> tuple[str, Session]:
-        """Sign in by password; return the cookie's value and the session."""
-        now = self._gateway.now()
-        for key in (f"user/{name}", f"address/{address}"):
-            tries = self._state.tries.get(key)
-            if tries is not None and tries.until > now:
-                seconds = (tries.until - now) // 1000 + 1
-                raise TooMany(tr("Too many failures: wait {seconds} seconds."), seconds)
+        """Sign in by password; return the cookie's value and the session; raise `SecondFactor` where one is needed."""
+        keys = self._guess(name, address)
         data = (await self._gateway.stored(USER)).get(name, {})
         good = await asyncio.to_thread(_verify, str(data.get("hash") or _NOBODY), password)
         if not good or not data.get("hash"):
-            self._failed(name, address, now)
             raise Unauthorized(tr("Name or password is wrong."))
-        self._state.tries.pop(f"user/{name}", None)
+        self._throttle.succeeded(*keys)
+        return self._enter(name, data, address, agent)
+
+    async def sign_in_by_provider(
+        self, name: str, role: str, address: str, agent: str
+    ) -> tuple[str, Session]:
+        """Sign in whom the provider vouches for; a user of that name here decides the role, and a second factor."""
+        data = (await self._gateway.stored(USER)).get(name)
+        if data is not None:
+            return self._enter(name, data, address, agent)
+        if role not in ROLES:
+            raise Unauthorized(tr("{name} has no role here: ask an administrator."), name=name)
+        return self._open(name, role, address, agent)
+
+    def _guess(self, name: str, address: str) -> tuple[str, str]:
+        """Count a guess; raise `TooMany` where another one must wait."""
+        keys, now = (f"user/{name}", f"address/{address}"), self._gateway.now()
+        seconds = self._throttle.wait(keys, now)
+        if seconds:
+            raise TooMany(tr("Too many failures: wait {seconds} seconds."), seconds)
+        self._throttle.failed(keys, now)
+        return keys
+
+    def _enter(self, name: str, data: Mapping[str, object], address: str, agent: str) -> tuple[str, Session]:
+        if data.get("totp"):
+            raise SecondFactor(self._ticket(self._tickets, _Link(name, self._gateway.now() + TICKET_LIFE)))
         return self._open(name, str(data["role"]), address, agent)
 
-    def _failed(self, name: str, address: str, now: int) -> None:
-        if len(self._state.tries) > 10_000:
-            self._state.tries.clear()
-        for key in (f"user/{name}", f"address/{address}"):
-            tries = self._state.tries.setdefault(key, _Tries())
-            tries.failures += 1
-            if tries.failures >= FREE_TRIES:
-                tries.until = now + min(LONGEST_WAIT, 1000 << min(12, tries.failures - FREE_TRIES))
+    async def second_factor(self, ticket: str, code: str, address: str, agent: str) -> tuple[str, Session]:
+        """Go on with a code of the app, or a recovery code; raise `SecondFactor` again where it is wrong."""
+        link = self._tickets.get(hashed(ticket))
+        if link is None or link.until <= self._gateway.now():
+            raise Unauthorized(tr("This took too long: sign in again."))
+        keys = self._guess(link.user, address)
+        data = await self._find(link.user)
+        if not await self._good_code(link.user, data, code):
+            raise SecondFactor(ticket, tr("This code is wrong, or was used already."))
+        self._throttle.succeeded(*keys)
+        self._tickets.pop(hashed(ticket), None)
+        return self._open(link.user, str(data["role"]), address, agent)
 
-    def _open(self, user: str, role: str, address: str, agent: str) -> tuple[str, Session]:
-        now = self._gateway.now()
-        life = self._gateway.settings.admin.session_expiry * 1000
-        if len(self._state.sessions) >= MAX_SESSIONS:
-            self._state.sessions.clear()
-        token = self._token()
-        session = Session(
-            hashed(token), user, role, self._token(), now, now + life, now, address[:64], agent[:200]
-        )
-        self._state.sessions[session.key] = session
-        self._keep(session)
-        return token, session
+    # ---------------------------------------------------------------- second factors
 
-    def _keep(self, session: Session, *, gone: bool = False) -> None:
-        data = None if gone else {slot: getattr(session, slot) for slot in Session.__slots__}
-        document = Document(SESSION, session.key, session.created_at, data)
-        self._gateway.write(Change(documents=(document,)))
+    async def has_second_factor(self, name: str) -> bool:
+        """Tell whether a user has one."""
+        return bool((await self._gateway.stored(USER)).get(name, {}).get("totp"))
 
-    async def session(self, token: str) -> Session | None:
-        """Return the session of a cookie; None where there is none, or it is over."""
-        await self._restore()
-        session = self._state.sessions.get(hashed(token)) if token else None
-        now = self._gateway.now()
-        if session is None:
-            return None
-        if session.expires_at <= now:
-            self.sign_out(session)
-            return None
-        session.seen_at = now
-        return session
+    async def begin_second_factor(self, name: str) -> Json:
+        """Return a new secret for an app; it is in force once a code of it was given."""
+        await self._find(name)
+        secret = self._drafts.setdefault(name, totp.secret_of(secrets.token_bytes(totp.SECRET_OCTETS)))
+        return {"secret": secret, "address": totp.address_of(secret, name, "Gatepost")}
 
-    async def _restore(self) -> None:
-        if self._restored:
-            return
-        self._restored = True
-        for document in await self._gateway.store.documents(SESSION, limit=MAX_SESSIONS):
-            data = dict(document.data or {})
-            if data.get("role") in ROLES:
-                session = Session(**data)  # type: ignore[arg-type]
-                self._state.sessions.setdefault(session.key, session)
+    async def confirm_second_factor(self, name: str, code: str) -> list[str]:
+        """Put the secret in force; return the recovery codes, which are seen this once."""
+        data, secret = await self._find(name), self._drafts.get(name)
+        step = totp.step_of(secret, code, self._gateway.now(), 0) if secret else None
+        if secret is None or step is None:
+            raise Invalid(tr("This code is wrong: is the clock of your phone right?"))
+        codes = [totp.recovery_code(secrets.token_bytes(10)) for _ in range(totp.RECOVERY_CODES)]
+        kept = {"totp": self._gateway.seal(secret), "recovery": [hashed(totp.plain(one)) for one in codes]}
+        await self._gateway.put_stored(USER, name, {**data, **kept}, name)
+        del self._drafts[name]
+        self._steps[name] = step
+        return codes
 
-    def check_csrf(self, session: Session, given: str) -> None:
-        """Raise `Forbidden` where a changing request does not carry the session's own word."""
-        if not hmac.compare_digest(session.csrf, given):
-            raise Forbidden(tr("This form is too old: load the page again."))
+    async def reset_second_factor(self, name: str, who: str, *, dry_run: bool = False) -> Json:
+        """Take a user's second factor away."""
+        data = await self._find(name)
+        if not data.get("totp"):
+            raise NotFound(tr("{name} has no second factor."), name=name)
+        left = {key: value for key, value in data.items() if key not in ("totp", "recovery")}
+        if not dry_run:
+            await self._gateway.put_stored(USER, name, left, who)
+            self._steps.pop(name, None)
+        return {"dry_run": dry_run, **_user_json(name, left)}
 
-    def sessions_of(self, user: str = "") -> list[Json]:
-        """Return who is signed in, the latest first."""
-        found = [s for s in self._state.sessions.values() if user in ("", s.user)]
-        found.sort(key=lambda s: -s.seen_at)
-        return [
-            {
-                "id": s.key[:12],
-                "user": s.user,
-                "role": s.role,
-                "since": when(s.created_at),
-                "seen_at": when(s.seen_at),
-                "expires_at": when(s.expires_at),
-                "address": s.address,
-                "agent": s.agent,
-            }
-            for s in found
-        ]
+    async def remove_second_factor(self, name: str, code: str, address: str) -> Json:
+        """Let a user take their own second factor away, with a code of it."""
+        keys = self._guess(name, address)
+        if not await self._good_code(name, await self._find(name), code):
+            raise Invalid(tr("This code is wrong, or was used already."))
+        self._throttle.succeeded(*keys)
+        return await self.reset_second_factor(name, name)
 
-    def sign_out(self, session: Session) -> None:
-        """End a session."""
-        self._state.sessions.pop(session.key, None)
-        self._keep(session, gone=True)
+    async def _good_code(self, name: str, data: Mapping[str, object], code: str) -> bool:
+        """Tell whether a code is right; it does not work a second time."""
+        secret = self._gateway.unseal(str(data.get("totp", "")))
+        step = totp.step_of(secret, code, self._gateway.now(), self._steps.get(name, 0))
+        if step is not None:
+            self._steps[name] = step
+            return True
+        kept, used = data.get("recovery"), hashed(totp.plain(code))
+        if not isinstance(kept, list) or used not in kept:
+            return False
+        left = [one for one in kept if one != used]
+        await self._gateway.put_stored(USER, name, {**data, "recovery": left}, name)
+        return True
 
-    def sign_out_everywhere(self, user: str) -> int:
-        """End all sessions of a user."""
-        mine = [s for s in self._state.sessions.values() if s.user == user]
-        for session in mine:
-            self.sign_out(session)
-        return len(mine)
-
-    def revoke(self, number: str) -> Json:
-        """End a session by the id that `sessions_of` shows."""
-        found = [s for s in self._state.sessions.values() if number and s.key.startswith(number)]
-        if len(found) != 1:
-            raise NotFound(tr("There is no session {id}."), id=number)
-        self.sign_out(found[0])
-        return {"ended": 1}
+    async def change_own_password(self, name: str, old: str, new: str, address: str) -> Json:
+        """Change one's own password, with the old one; all sessions of the user end."""
+        keys, data = self._guess(name, address), await self._find(name)
+        kept = str(data.get("hash") or "")
+        if kept and not await asyncio.to_thread(_verify, kept, old):
+            raise Invalid(tr("The old password is wrong."))
+        self._throttle.succeeded(*keys)
+        return await self.change(name, name, password=new)
 
 
 def _verify(kept: str, password: str) -> bool:
@@ -312,6 +295,7 @@ def _user_json(name: str, data: Mapping[str, object]) -> Json:
         "role": data.get("role"),
         "scope": ROLES.get(str(data.get("role")), SCOPES[0]),
         "password": bool(data.get("hash")),
+        "second_factor": bool(data.get("totp")),
         "created_at": when(created if isinstance(created, int) else 0),
         "created_by": data.get("created_by"),
     }

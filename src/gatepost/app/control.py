@@ -299,6 +299,14 @@ class Control:
         """Write something down that belongs to the administration itself."""
         self.store.write(change)
 
+    def seal(self, secret: str) -> str:
+        """Return a secret in the form that may be stored."""
+        return open_box(Path(self.settings.data_dir)).encrypt(secret)
+
+    def unseal(self, stored: str) -> str:
+        """Return the secret of a stored form."""
+        return open_box(Path(self.settings.data_dir)).decrypt(stored)
+
     def hash_password(self, password: str) -> str:
         """Return the argon2 hash of a login's password."""
         return PasswordHasher().hash(password)

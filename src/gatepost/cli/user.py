@@ -124,6 +124,28 @@ def link(state: State, name: str) -> int:
 
 @verb(
     user,
+    "reset-second-factor",
+    tr("Take a user's second factor away, where they lost it."),
+    "gatepost user reset-second-factor ann --dry-run",
+    params=[NAME, dry_run()],
+)
+def reset_second_factor(state: State, name: str, dry_run: bool) -> int:
+    """Take a second factor away."""
+    answer = Client(state).delete(path("users", name, "second-factor"), dry_run=dry_run)
+    if state.as_json:
+        print_json(answer)
+    else:
+        words = (
+            tr("Would take the second factor of {name} away.")
+            if dry_run
+            else tr("{name} signs in without a second factor now.")
+        )
+        line(state.say(words).format(**answer))
+    return DONE
+
+
+@verb(
+    user,
     "setup",
     tr("Print the one-time link of the first start: it leads to making an administrator."),
     "gatepost user setup",

@@ -61,6 +61,13 @@ def _languages(value: object) -> tuple[tuple[str, str], ...]:
     return tuple((values.domain_name(domain), _language(language)) for domain, language in value.items())
 
 
+def _roles(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise BadValue(f"{values.shown(value)} is not a table", 'write { "mail-team" = "operator" }')
+    known = ("viewer", "operator", "administrator")
+    return tuple((str(group), values.choice(role, known)) for group, role in value.items())
+
+
 def _web_address(value: object) -> str:
     text = values.text(value)
     if text and not (text.startswith(("https://", "http://")) and len(text) > 8 and " " not in text):
@@ -142,6 +149,7 @@ DNS_SERVERS = Kind(
 NETWORKS = Kind("list of networks", partial(values.listed, read=values.network), _list_from_text)
 LANGUAGE = Kind('"en" or "zh-CN"', _language)
 LANGUAGES = Kind("table: domain to language", _languages, _table_from_text)
+ROLES = Kind("table: value to role", _roles, _table_from_text)
 WEB_ADDRESS = Kind("web address", _web_address)
 STORE = Kind("address of a store", _store)
 MAILBOXES = Kind("mailbox store", _mailboxes)

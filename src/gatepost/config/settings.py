@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gatepost.config import kinds
+from gatepost.config.access import Admin, admin_problems
 from gatepost.config.minimal import Minimal, find_file, minimal, read_table
 from gatepost.config.problems import BadSettings, Problem, did_you_mean
 from gatepost.config.schema import Override, read, section, setting, variable, walk
@@ -140,26 +141,6 @@ class Smtp:
     max_memory: int = setting(kinds.SIZE, "1GB", "Memory above which no mail is accepted; 0: any amount.")
     limits: Limits = section(Limits, "Floods and abuse.")
     timeouts: ReceiveTimeouts = section(ReceiveTimeouts, "Slow and silent clients.")
-
-
-@dataclass(frozen=True, slots=True)
-class Admin:
-    """The admin centre and the API."""
-
-    listen: Endpoint = setting(
-        kinds.LISTEN, "127.0.0.1:8025", "Where the admin centre and the API listen.", restart=True
-    )
-    url: str = setting(
-        kinds.WEB_ADDRESS, "", "How people reach it, for the links in alerts; empty: `http://` and `listen`."
-    )
-    session_expiry: int = setting(
-        kinds.duration("1m", "30d"), "12h", "How long a login lasts without being used."
-    )
-    probe_networks: tuple[str, ...] = setting(
-        kinds.NETWORKS,
-        [],
-        "Internal networks whose hosts an operator may check; administrators may check every host.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +362,8 @@ class Settings:
     @property
     def admin_url(self) -> str:
         """Return where people reach the admin centre."""
-        return self.admin.url or f"http://{self.admin.listen}"
+        scheme = "https" if self.admin.tls_certificate else "http"
+        return self.admin.url or f"{scheme}://{self.admin.listen}"
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -461,6 +443,7 @@ def _contradictions(settings: Settings) -> list[Problem]:
                 "set smtp.tls_certificate",
             )
         )
+    problems += admin_problems(settings.admin)
     if settings.process.memory and settings.process.memory <= smtp.max_memory:
         problems.append(
             Problem(
@@ -485,15 +468,21 @@ def _contradictions(settings: Settings) -> list[Problem]:
 
 def missing_files(settings: Settings) -> list[Problem]:
     """Return the named files that cannot be read; asked by who needs them, not at every start."""
-    named = ("tls_certificate", "tls_key", "tls_client_ca")
+    smtp, admin = settings.smtp, settings.admin
+    named = {
+        "smtp.tls_certificate": smtp.tls_certificate,
+        "smtp.tls_key": smtp.tls_key,
+        "smtp.tls_client_ca": smtp.tls_client_ca,
+        "admin.tls_certificate": admin.tls_certificate,
+        "admin.tls_key": admin.tls_key,
+    }
     problems: list[Problem] = []
-    for name in named:
-        path: Path | None = getattr(settings.smtp, name)
+    for name, path in named.items():
         if path is None:
             continue
         try:
             with path.open("rb"):
                 pass
         except OSError as problem:
-            problems.append(Problem(f"smtp.{name}", f"{path} cannot be read: {problem.strerror}"))
+            problems.append(Problem(name, f"{path} cannot be read: {problem.strerror}"))
     return problems

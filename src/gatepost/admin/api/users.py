@@ -75,6 +75,14 @@ async def delete(service: Use, caller: Administrator, name: str, dry_run: DryRun
     return await service.users.delete(name, caller.name, dry_run=dry_run)
 
 
+@router.delete("/users/{name}/second-factor")
+async def reset_second_factor(
+    service: Use, caller: Administrator, name: str, dry_run: DryRun = False
+) -> Json:
+    """Take a user's second factor away, where they lost it."""
+    return await service.users.reset_second_factor(name, caller.name, dry_run=dry_run)
+
+
 @router.post("/users/{name}/link")
 async def link(service: Use, _caller: Administrator, name: str) -> Json:
     """Return a one-time link that signs a user in."""
