@@ -27,6 +27,9 @@ _GAVE = re.compile(
     re.IGNORECASE,
 )
 _RETURNED = re.compile(r"<(?P<server>[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}) #\d")
+_BEFORE_RETURNED = re.compile(
+    r"@[\w.-]{1,255}>?\s{1,8}(?P<server>[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\s{1,8}(?:#\S{0,20}\s{0,4})?Remote Server returned"
+)  # the administrators' section: the address, the server below it, what that said
 _RECEIVING = re.compile(
     r"Receiving server: (?P<server>[\w.-]{1,255})(?: \((?P<address>[0-9a-fA-F.:]{2,60})\))?"
 )
@@ -66,7 +69,7 @@ def look(text: str) -> Seen:
     server, address = _first(text, _SERVER, _FQDN, _PROXY_HOST), _first(text, _IP, _BRACE_IP, _PROXY_IP)
     if server or address:
         return Seen(found=True, server=_name(server) or _bare(address), address=_address(address))
-    for pattern in (_SERVER_AT, _RETURNED, _GAVE, _HASH, _RECEIVING):
+    for pattern in (_SERVER_AT, _BEFORE_RETURNED, _RETURNED, _GAVE, _HASH, _RECEIVING):
         found = pattern.search(text)
         if found:
             at = found.groupdict().get("address") or ""

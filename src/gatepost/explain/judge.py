@@ -37,6 +37,10 @@ def judge_cached(record: Record) -> Judgement:
     """
     record = open_record(record)
     said = _ruled(_words(record), record.smtp, record.enhanced, record.phase)
+    if record.outcome == "delivered":  # whatever the words, it arrived
+        said = Opinion(
+            C.DELIVERED, 90, 0.9, why=said.why if said.failure_class is C.DELIVERED else ("outcome",)
+        )
     failure_class = said.failure_class if said.weight else _unsaid(record, said.failure_class)
     return Judgement(
         record,

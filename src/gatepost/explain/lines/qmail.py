@@ -19,7 +19,7 @@ _CHKUSER_RCPT = re.compile(r"rcpt <([^>]{0,320})>")
 _SPAMDYKE = re.compile(r"\bspamdyke\[\d{1,8}\]: (?P<text>(?:DENIED|TIMEOUT|ERROR)\S{0,60}.*)", re.DOTALL)
 _OUTCOME = {"failure": "failed", "deferral": "deferred", "success": "delivered"}
 _TEXT = re.compile(
-    r"^(?:Sorry[,.]|Hi\. This is|I'm sorry|This message is looping|[\w.:-]{3,60}_does_not_like|Connected_to_|CNAME_lookup|Remote_host_said|[A-Z][\w',]{1,40}_\w)"
+    r"^(?:Sorry[,.]|Hi\. This is|I'm sorry|This message is looping|[\w.:-]{3,60}_does_not_like|Connected_to_|CNAME_lookup|Remote_host_said|[A-Z][a-z][\w',]{0,40}_\w)"
 )
 
 
