@@ -1,4 +1,6 @@
-"""Print how often texts with known answers are judged right, and the confusion table: `python -m tests.support.confusion`.
+"""Print how often texts with known answers are judged right, and what is taken for what.
+
+`python -m tests.support.confusion [FILE ...]`
 
 A file holds one JSON object a line: `text`, `class`, perhaps `also` (accepted neighbours), `server`, `code`, `sub`,
 `phase`, `permanent`; what a line leaves out is not counted for it.
