@@ -11,7 +11,9 @@ from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
 from gatepost.flow.checking import Checking
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
+from gatepost.flow.quota import Quota
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.objects import Objects
@@ -100,6 +102,14 @@ class Gateway(Protocol):
 
     async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
         """Return what the latest probe of an insight's destination saw; None where there was none."""
+
+    @property
+    def quota(self) -> Quota:
+        """Return the counters of recipients that do not exist."""
+
+    @property
+    def foresight(self) -> Foresight:
+        """Return what will stop mail."""
 
     @property
     def fixing(self) -> Fixing:

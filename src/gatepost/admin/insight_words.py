@@ -103,6 +103,10 @@ class Words:
             text = tr(
                 "Hosts of one destination that fail in one class ({class_}) while other hosts take the mail."
             )
+        elif insight.fingerprint.failure_class == FailureClass.RECIPIENT_UNKNOWN and of_no_place(insight):
+            text = tr(
+                "Recipients that do not exist, while somebody names more of them than the quota bears ({class_})."
+            )
         elif scope == Scope.MESSAGES and not insight.fingerprint.destination_id:
             text = tr(
                 "Domains that never took mail from us and cannot ({class_}): mistyped addresses, as a rule."
@@ -127,6 +131,9 @@ class Words:
             text, more = self._of_gateway(insight)
         elif scope == Scope.HOSTS:
             text, more = self._of_hosts(shown)
+        elif insight.fingerprint.failure_class == FailureClass.RECIPIENT_UNKNOWN and of_no_place(insight):
+            text = tr("{title}: {ended} recipients in {time}, most of them named by {destination}.")
+            more = {"ended": insight.ended}
         elif scope == Scope.MESSAGES and not insight.fingerprint.destination_id:
             text = tr("{title}: {ended} recipients in {time}, at domains that take no mail.")
             more = {"ended": insight.ended}
@@ -227,6 +234,11 @@ class Words:
             attempts=insight.attempts,
             why=why,
         )
+
+
+def of_no_place(insight: Insight) -> bool:
+    """Tell whether an insight is about messages of many destinations."""
+    return insight.fingerprint.scope == Scope.MESSAGES and not insight.fingerprint.destination_id
 
 
 _WHY = {

@@ -17,6 +17,7 @@ from gatepost.admin.insight_shapes import (
 )
 from gatepost.admin.insight_words import Shown, Words
 from gatepost.admin.shapes import Json, attempt_json, connectors_of, when
+from gatepost.flow.foresight import forecast_json
 from gatepost.model.evidence import Ranking
 from gatepost.model.insight import Insight, InsightState, Scope, Severity
 from gatepost.model.objects import Connector
@@ -107,6 +108,10 @@ class InsightUseCases:
         shown = [(self._shown(i, waiting, connectors), self._summary(i, waiting)) for i in chosen]
         shown.sort(key=lambda pair: _order(pair[0]))
         return [insight_row(one, summary, words) for one, summary in shown[: which.limit]]
+
+    def foreseen(self, lang: str) -> list[Json]:
+        """Return what will stop mail if nobody does anything, what matters most first."""
+        return [forecast_json(forecast, lang) for forecast in self._gateway.foresight.all()]
 
     async def show(self, text: str, lang: str) -> Json:
         """Return everything about an insight."""

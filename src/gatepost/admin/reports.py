@@ -14,6 +14,7 @@ from gatepost.admin.shapes import Json, connectors_of, destination_name, when
 from gatepost.config.problems import BadValue
 from gatepost.config.values import seconds
 from gatepost.diagnose import catalogue
+from gatepost.insight.invalid import DIMENSIONS, Standing
 from gatepost.model.failure import FailureClass, clean, from_iso, iso
 from gatepost.model.ids import to_text
 from gatepost.model.insight import Insight, Scope
@@ -280,6 +281,21 @@ class ReportUseCases:
     def _reason(self, broken: Sequence[Insight], words: Words) -> str:
         return words.sentence(Shown(broken[0], self._gateway.now())) if broken else ""
 
+    # ---------------------------------------------------------------- recipients that do not exist
+
+    async def quota(self, dimension: str = "") -> Report:
+        """Return who named how many recipients that do not exist, the worst first."""
+        if dimension not in ("", *DIMENSIONS):
+            choices = ", ".join(DIMENSIONS)
+            raise Invalid(tr('"{word}" is none of {choices}.'), word=dimension, choices=choices)
+        now, counters = self._gateway.now(), self._gateway.quota.counters
+        columns = (
+            "dimension", "name", "total", "level", "harvest", "refused", "rejected", "returned", "reports", "addresses",
+            "warned_at", "limited_at", "first_at", "last_at", "until", "examples",
+        )  # fmt: skip
+        found = [_standing(standing) for standing in counters.standings(now, dimension)]
+        return Report("quota", columns, found, now - counters.limits.window_ms, now)
+
     # ---------------------------------------------------------------- facts
 
     def _name(self, destination_id: int, summaries: Mapping[int, DestinationSummary]) -> str:
@@ -299,6 +315,11 @@ class ReportUseCases:
         if first >= last:
             raise Invalid(tr("The report would be about no time: since must be before until."))
         return max(first, last - LONGEST_MS), last
+
+
+def _standing(standing: Standing) -> Json:
+    times = {name: when(getattr(standing, name)) for name in ("first_at", "last_at", "until")}
+    return {**standing._asdict(), **times, "examples": list(standing.examples)}
 
 
 PROBE = "gatepost-report"  # a recipient that nobody has: shows where unknown recipients go

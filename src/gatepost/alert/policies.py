@@ -2,7 +2,8 @@
 
 Rule 1: a condition that flaps is one alert: it fires after it held for `pending`, it is over after it was over for
 `keep_firing`.
-Rule 2: the same inputs give the same alerts; nothing here reads a clock.
+Rule 2: what is foreseen is told again when it has come nearer (30, 14, 7, 1 days); what is broken is told once.
+Rule 3: the same inputs give the same alerts; nothing here reads a clock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from gatepost.model.alert import SEVERITIES, Alert, AlertPolicy, AlertState, Sil
 from gatepost.model.objects import Objects
 
 Key = tuple[str, str]
+# subjects that are another view of what an insight of the same connector says
+WIDE = ("queue/", "mail_expires/", "last_host/")
 
 # useful with one message a day; an object of the same name takes the place of each
 DEFAULTS = (
@@ -74,7 +77,7 @@ class Moved(NamedTuple):
 
     alert: Alert
     subject: Subject | None
-    what: str  # fired | resolved
+    what: str  # fired | worse | resolved
 
 
 def effective(objects: Objects) -> list[AlertPolicy]:
@@ -136,6 +139,9 @@ def evaluate(
             if alert.state is AlertState.FIRING and not alert.fired_at:
                 alert = replace(alert, fired_at=now)
                 moved.append(Moved(alert, subject, "fired"))
+            elif subject.on == "foresight" and alert.fired_at and _worse(alert, alerts[key]):
+                alert = replace(alert, state=AlertState.FIRING, notified_at=0)
+                moved.append(Moved(alert, subject, "worse"))
             kept[key] = alert
     for key, alert in alerts.items():
         if key in kept or alert.state is AlertState.RESOLVED:
@@ -150,6 +156,10 @@ def evaluate(
         kept[key] = over
         moved.append(Moved(over, None, "resolved"))
     return kept, moved
+
+
+def _worse(alert: Alert, before: Alert) -> bool:
+    return _rank(alert.severity) > _rank(before.severity)
 
 
 def _held(
@@ -198,5 +208,5 @@ def said_already(alert: Alert, others: Iterable[Alert]) -> bool:
 def _same_trouble(alert: Alert, other: Alert) -> bool:
     if alert.subject == other.subject:
         return True
-    queues = alert.subject.startswith("queue/") or other.subject.startswith("queue/")
-    return queues and bool(alert.connector) and alert.connector == other.connector
+    wide = any(one.subject.startswith(WIDE) for one in (alert, other))
+    return wide and bool(alert.connector) and alert.connector == other.connector

@@ -19,6 +19,7 @@ from gatepost.config.settings import BadSettings, Problem, Settings
 from gatepost.deliver.options import Deadlines
 from gatepost.flow.journey import Journey
 from gatepost.flow.pressure import Limits, Pressure
+from gatepost.flow.quota import Quota
 from gatepost.flow.world import World
 from gatepost.model.ids import IdMaker
 from gatepost.model.objects import Objects, Source
@@ -222,9 +223,10 @@ async def load_objects(world: World) -> Objects:
 class Reception:
     """The hooks of the receiving side: policy over the objects in use."""
 
-    def __init__(self, world: World, journey: Journey) -> None:
+    def __init__(self, world: World, journey: Journey, quota: Quota) -> None:
         self.world = world
         self.journey = journey
+        self.quota = quota
         self._index = SourceIndex(world.objects.sources)
         self._objects = world.objects
         self._known: dict[tuple[str, bool, tuple[str, ...], str], Source | None] = {}
@@ -255,6 +257,20 @@ class Reception:
         refusal = decide_sender(source, sender)
         return Refuse(refusal.code, refusal.enhanced, refusal.text) if refusal else None
 
+    def blocked(self, source: Source | None, client: str, sender: str) -> Refuse | None:
+        """Let a client wait that named too many recipients that do not exist, or None."""
+        found = self.quota.blocked(source.name if source is not None else "", client, sender)
+        if found is None:
+            return None
+        what = "addresses that do not exist were tried from here"
+        if not found.harvest:
+            what = f"recipients that do not exist ({found.total}, the limit is {found.limited_at})"
+        return Refuse(450, "4.7.1", f"Too many {what}, try again later")
+
+    def unknown(self, source: Source | None, client: str, sender: str, recipient: str, valid: int) -> None:
+        """Count a recipient that does not exist."""
+        self.quota.refused(source.name if source is not None else "", client, sender, recipient, valid)
+
     def recipient(self, source: Source | None, sender: str, address: str, login: str) -> Accept | Refuse:
         """Accept a recipient with its destination, or refuse it."""
         if self._router is not self.world.router:
@@ -273,7 +289,7 @@ class Reception:
             postmaster=self.world.settings.postmaster,
         )
         if isinstance(decided, Refusal):
-            return Refuse(decided.code, decided.enhanced, decided.text)
+            return Refuse(decided.code, decided.enhanced, decided.text, decided.unknown)
         accept = Accept(self.journey.lanes.get(decided.route.destination).id)
         if may_relay and not self._router.depends_on_address(decided.route.domain):
             if len(self._ways) >= MAX_KNOWN_DOMAINS:
@@ -311,9 +327,9 @@ def shortage(pressure: Pressure) -> Refuse | None:
     return Refuse(452, "4.3.1", "Out of resources, try again later")
 
 
-def make_listener(world: World, journey: Journey) -> Listener:
+def make_listener(world: World, journey: Journey, quota: Quota) -> Listener:
     """Return the receiving side."""
-    reception = Reception(world, journey)
+    reception = Reception(world, journey, quota)
     hooks = Hooks(
         source_for=reception.source_for,
         sender=reception.sender,
@@ -325,6 +341,8 @@ def make_listener(world: World, journey: Journey) -> Listener:
         check_login=reception.check_login,
         say=world.say,
         count=world.metrics.count,
+        blocked=reception.blocked,
+        unknown=reception.unknown,
     )
     return Listener(receive_options(world.settings, world.store.spool), hooks)
 

@@ -22,8 +22,11 @@ from gatepost.flow.checking import Checking
 from gatepost.flow.ending import RETURNED
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
+from gatepost.flow.names import Names
+from gatepost.flow.quota import Quota
 from gatepost.flow.records import Final
 from gatepost.flow.returns import Returns
 from gatepost.flow.situation import situation
@@ -69,6 +72,9 @@ class Control:
         self.facts: FactsOf
         self.alert_facts: AlertFacts
         self.insights: Insights
+        self.quota: Quota
+        self.names: Names
+        self.foresight: Foresight
 
     @property
     def settings(self) -> Settings:
@@ -237,7 +243,7 @@ class Control:
 
     async def mx_of(self, domain: str) -> tuple[Sequence[str], Sequence[str]]:
         """Return the mail servers that a domain had before, and has now."""
-        return (), ()
+        return self.names.mx_of(domain)
 
     async def latest_probe(self, fingerprint: str) -> Mapping[str, object] | None:
         """Return what the latest probe saw."""

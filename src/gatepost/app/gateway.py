@@ -18,10 +18,13 @@ from gatepost.flow.expiry import Expiry
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.flows import FlowKeeper
+from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.journey import Journey
+from gatepost.flow.names import Names
 from gatepost.flow.probing import Probing
+from gatepost.flow.quota import Quota
 from gatepost.flow.rerouting import apply_objects, finish_apply, recheck
 from gatepost.flow.returns import Returns
 from gatepost.flow.world import World
@@ -89,7 +92,7 @@ class Gateway:
         self.control.fixing = fixing
         self._make_alerts()
         await self.intelligence.restore()
-        self._listener = building.make_listener(self.world, self.journey)
+        self._listener = building.make_listener(self.world, self.journey, self.control.quota)
         with process.as_root(settings.user):
             await self._listener.start()
         process.drop_privileges(settings.user)
@@ -98,6 +101,8 @@ class Gateway:
         self.world.pressure.measure()
         self.world.metrics.watch_queue(self._samples)
         self.world.metrics.watch_insights(self.control.insights.open_counts)
+        self.world.metrics.watch_quota(self.control.quota.counts)
+        self.world.metrics.watch_forecasts(self.control.foresight.counts)
         self._tasks = [
             asyncio.ensure_future(self._expiry.run(EXPIRY_PERIOD)),
             asyncio.ensure_future(self._watch_pressure()),
@@ -118,9 +123,14 @@ class Gateway:
         """Let the parts of mail flow intelligence hear of the journey."""
         insights = self.control.insights = Insights(self.journey, lambda: self._expiry.summaries)
         self.control.facts = FactsOf(self.journey, insights)
-        self.journey.observer.observers += [insights, self.control.facts]
-        self.intelligence.parts.append(insights)
-        self.control.checking.watchers.append(insights.checked)
+        quota = self.control.quota = Quota(self.journey, insights)
+        names = self.control.names = Names(self.journey)
+        self.control.foresight = Foresight(
+            self.journey, insights, names, quota, lambda: self._expiry.summaries
+        )
+        self.journey.observer.observers += [insights, self.control.facts, quota, names]
+        self.intelligence.parts += [insights, quota, names, self.control.foresight]
+        self.control.checking.watchers += [insights.checked, names.checked]
         self.intelligence.parts.append(FlowKeeper(self.journey))
         self.intelligence.parts.append(Probing(self.journey, self.control.checking, insights.hosts))
 
@@ -132,6 +142,8 @@ class Gateway:
         control.alerting = Alerting(
             self.journey, control.insights, lambda: self._expiry.summaries, control.alert_facts
         )
+        control.alert_facts.forecast_of = control.foresight.about
+        control.alerting.forecasts = control.foresight.subjects
         self.intelligence.parts.append(control.alerting)
 
     async def _restore(self) -> None:

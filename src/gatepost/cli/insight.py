@@ -79,6 +79,30 @@ def _row(state: State, row: dict[str, Any]) -> None:
 
 @verb(
     insight,
+    "foresight",
+    tr(
+        "What will stop mail if nobody does anything: certificates, last hosts, names, limits, invalid recipients."
+    ),
+    "gatepost insight foresight --json",
+)
+def foresight(state: State) -> int:
+    """List forecasts."""
+    rows = Client(state).get(path("foresight"))
+    if state.as_json:
+        print_json(rows)
+    elif not rows:
+        line(state.say(tr("Nothing is foreseen that would stop mail.")))
+    for row in [] if state.as_json else rows:
+        place = [row["connector"]] if row["connector"] else []
+        line("  ".join([state.say(_SEVERITY[row["severity"]]), row["forecast"], *place]))
+        for text in (row["sentence"], *row["evidence"]):
+            line(f"  {text}")
+        line(f"  {state.say(tr('Next step'))}: {row['next_step']}")
+    return DONE
+
+
+@verb(
+    insight,
     "show",
     tr("Show everything about an insight: the answer first, then evidence, hosts, fixes."),
     "gatepost insight show 4f1c",

@@ -20,7 +20,19 @@ SINCE = option(
 )
 UNTIL = option("--until", metavar="WHEN", default="", text=tr("A duration before now or a time; else now."))
 WINDOW = option("--window", metavar="TIME", default="24h", text=tr("1h, 4h, 24h or 7d back from now."))
-TIMES = {"queued_since", "oldest_expires_at", "next_attempt_at", "last_success"}
+TIMES = {"queued_since", "oldest_expires_at", "next_attempt_at", "last_success", "until"}
+DIMENSIONS = ["organisation", "domain", "connector", "source", "client", "sender"]
+WORDS = {
+    "organisation": tr("organisation"),
+    "domain": tr("domain"),
+    "connector": tr("connector"),
+    "source": tr("source"),
+    "client": tr("client"),
+    "sender": tr("sender"),
+    "fine": tr("fine"),
+    "warned": tr("warned"),
+    "limited": tr("limited"),
+}
 
 
 def csv_flag() -> click.Option:
@@ -54,6 +66,8 @@ def _print(state: State, name: str, columns: dict[str, str], as_csv: bool, **que
 
 
 def _cell(row: dict[str, Any], key: str, say: Any) -> object:
+    if key in ("dimension", "level"):
+        return say(WORDS[row[key]])
     if key in TIMES:
         return when(row[key], say)
     return size(row[key]) if key == "bytes" else row[key]
@@ -171,3 +185,30 @@ def domains(state: State, as_csv: bool) -> int:
         "reason": tr("Reason"),
     }
     return _print(state, "domains", columns, as_csv)
+
+
+@verb(
+    report,
+    "quota",
+    tr("Recipients that do not exist: who names how many, who is near the limit, who has to wait."),
+    "gatepost report quota --dimension client",
+    params=[
+        option("--dimension", type=click.Choice(DIMENSIONS), text=tr("Only these.")),
+        csv_flag(),
+    ],
+)
+def quota(state: State, dimension: str | None, as_csv: bool) -> int:
+    """Report the quota."""
+    columns = {
+        "dimension": tr("Counted for"),
+        "name": tr("Name"),
+        "total": tr("Invalid recipients"),
+        "level": tr("Level"),
+        "refused": tr("Refused here"),
+        "rejected": tr("Rejected there"),
+        "returned": tr("Returned"),
+        "warned_at": tr("Warned at"),
+        "limited_at": tr("Limited at"),
+        "until": tr("Limited until"),
+    }
+    return _print(state, "quota", columns, as_csv, dimension=dimension)

@@ -10,20 +10,12 @@ from gatepost.config.record import Record
 from gatepost.i18n import LANGUAGES
 from gatepost.model.alert import CONDITIONS, SEVERITIES, AlertPolicy, Channel
 from gatepost.model.failure import FailureClass
+from gatepost.model.forecast import KINDS as FORECASTS
 
 MASK = "********"
 POLICY_FIELDS = tuple(AlertPolicy.__dataclass_fields__)
 CHANNEL_FIELDS = tuple(Channel.__dataclass_fields__)
 KINDS = ("email", "webhook", "apprise")
-FORECASTS = (
-    "certificate_expires",
-    "last_host",
-    "addresses_changed",
-    "tls_outdated",
-    "mail_expires",
-    "queue_limit",
-    "domain_lapsed",
-)
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: (\S+))?")
 _span = partial(values.duration_or_off, low=0, high=30 * 86400)
 

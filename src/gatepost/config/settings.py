@@ -258,6 +258,38 @@ class Ndr:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How many recipients that do not exist are borne; refused here, rejected by destinations and returned alike."""
+
+    window: int = setting(kinds.duration("10m", "7d"), "1h", "The time in which they are counted; it slides.")
+    warn: int = setting(
+        kinds.whole(0, 1_000_000),
+        100,
+        "From so many on, a client that is no source, or one sender of a source, is warned about; 0: never.",
+    )
+    limit: int = setting(
+        kinds.whole(0, 1_000_000),
+        500,
+        "From so many on, mail of that client or sender is answered 450 until it is below again; 0: never.",
+    )
+    total_warn: int = setting(
+        kinds.whole(0, 100_000_000),
+        1000,
+        "From so many on, a source, domain, connector, or the organisation is warned about; 0: never.",
+    )
+    source_limit: int = setting(
+        kinds.whole(0, 100_000_000),
+        0,
+        "From so many on, all mail of a source is answered 450: one bad sender stops the others; 0: never.",
+    )
+    harvest: int = setting(
+        kinds.whole(0, 1000),
+        50,
+        "A client that names so many different addresses, of which hardly any exists, tries which do; 0: never.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
     """How administrators are told of trouble; policies and channels are objects, not settings."""
 
@@ -346,6 +378,9 @@ class Settings:
     mailboxes: Mailboxes = section(Mailboxes, "Our own mailbox store, where mail for known recipients goes.")
     delivery: Delivery = section(Delivery, "How mail goes out; connectors may say otherwise for themselves.")
     ndr: Ndr = section(Ndr, "What senders are told when mail cannot be delivered or waits.")
+    quota: Quota = section(
+        Quota, "Recipients that do not exist: who names how many, and from when on that has a price."
+    )
     alerts: Alerts = section(
         Alerts, "How administrators are told of trouble; policies and channels are objects, not settings."
     )

@@ -121,10 +121,10 @@ class Alerting:
     def _moved(self, move: Moved, now: int) -> None:
         alert = move.alert
         self._journey.say(
-            f"alert.{move.what}", level="warning" if move.what == "fired" else "info", policy=alert.policy,
+            f"alert.{move.what}", level="info" if move.what == "resolved" else "warning", policy=alert.policy,
             connector=alert.connector, severity=alert.severity, subject=alert.subject,
         )  # fmt: skip
-        if move.what == "fired":
+        if move.what in ("fired", "worse"):
             self._want(alert, now)
         elif alert.notified_at:
             for channel in self._channels(alert):

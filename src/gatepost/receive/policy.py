@@ -27,6 +27,7 @@ class Refusal:
     code: int
     enhanced: str
     text: str
+    unknown: bool = False  # the recipient does not exist: it counts towards the quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,9 @@ def decide_recipient(
     if not _has_domain(address) or domain.startswith("["):
         return Refusal(553, "5.1.3", "The recipient's address needs the name of a mail domain")
     if standing == "unknown":
-        return Refusal(550, "5.1.10", "Recipient not found: the domain does not know this address")
+        return Refusal(
+            550, "5.1.10", "Recipient not found: the domain does not know this address", unknown=True
+        )
     if standing != "known" and not may_relay and not ROUTING.isdisjoint(local):
         return Refusal(550, "5.7.64", "Relay access denied: the address carries a route of its own")
     return Accepted(router.route(address))

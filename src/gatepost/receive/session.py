@@ -64,6 +64,7 @@ class Refuse:
     code: int
     enhanced: str
     text: str
+    unknown: bool = False  # a recipient that does not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Hooks:
     check_login: Callable[[str, str], Awaitable[bool]]
     say: "Say"
     count: "Count"
+    blocked: Callable[[Source | None, str, str], Refuse | None] = lambda source, client, sender: None
+    unknown: Callable[[Source | None, str, str, str, int], None] = lambda *seen: None
 
 
 class Say(Protocol):
@@ -197,6 +200,7 @@ class Session(asyncio.BufferedProtocol):
         self._client = ""
         self._commands = self._errors = self._unknown = self._login_failures = self._messages = 0
         self._octets = 0
+        self._good = 0  # recipients that exist, named since the last one that does not
         now = self._time()
         self._since = now  # the current command is awaited since then
         self._last_mail = now
@@ -484,6 +488,10 @@ class Session(asyncio.BufferedProtocol):
             hooks.count("refused", why="tls_required")
             self._reply(530, "5.7.0", "STARTTLS is required here")
             return
+        refusal = hooks.blocked(source, self.address, event.path.address)
+        if refusal is not None:
+            self._refuse(refusal, "quota", event.path.address, "")
+            return
         refusal = hooks.sender(source, event.path.address)
         if refusal is not None:
             self._refuse(refusal, "sender", event.path.address, "")
@@ -500,10 +508,18 @@ class Session(asyncio.BufferedProtocol):
         if len(incoming.recipients) >= self._shared.options.max_recipients:
             self._reply(452, "4.5.3", "Too many recipients")
             return
+        blocked = self._hooks.blocked(incoming.source, self.address, incoming.sender)
+        if blocked is not None:
+            self._refuse(blocked, "quota", incoming.sender, address)
+            return
         verdict = self._hooks.recipient(incoming.source, incoming.sender, address, self._smtp.login)
         if isinstance(verdict, Refuse):
+            if verdict.unknown:
+                self._hooks.unknown(incoming.source, self.address, incoming.sender, address, self._good)
+                self._good = 0
             self._refuse(verdict, "recipient", incoming.sender, address)
             return
+        self._good += 1
         if address not in incoming.addresses:  # the same one twice is one delivery
             incoming.addresses.add(address)
             given = event.parameters

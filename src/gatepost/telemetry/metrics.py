@@ -86,6 +86,13 @@ class Metrics:
         self._returned = self._labelled("returned", "Recipients whose sender got a report.", "connector")
         self._cancelled = self._labelled("cancelled", "Recipients that an administrator ended.", "connector")
         self._failed = self._labelled("failed", "Recipients that ended without a report.", "connector")
+        self._invalid = self._labelled(
+            "invalid_recipients", "Recipients that do not exist, by how they were met.", "how", "connector"
+        )
+        self._quota = _Quota()
+        self._forecasts = _Forecasts()
+        for counted in (self._quota, self._forecasts):
+            self.registry.register(counted)
         self._in_doubt = self._counter("in_doubt", "Messages that a crash left in doubt: perhaps sent twice.")
         self._events = self._labelled("events", "Other things that happen, by name and why.", "name", "why")
         self._connections = Children(
@@ -148,6 +155,18 @@ class Metrics:
         children = {"returned": self._returned, "cancelled": self._cancelled}.get(outcome, self._failed)
         children[(connector,)].inc()
 
+    def invalid_recipient(self, how: str, connector: str) -> None:
+        """Count a recipient that does not exist: `refused` here, `rejected` by a destination, `returned` by us."""
+        self._invalid[how, connector].inc()
+
+    def watch_quota(self, count: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Name the function that counts who is above a threshold, by dimension and level (`snapshot`)."""
+        self._quota.count = count
+
+    def watch_forecasts(self, count: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Name the function that counts forecasts by kind and severity (`snapshot`)."""
+        self._forecasts.count = count
+
     def in_doubt(self) -> None:
         """Count a message whose delivery a crash left in doubt."""
         self._in_doubt.inc()
@@ -177,6 +196,8 @@ class Metrics:
         """Ask how much is queued and what is broken; on the loop, so that a thread can render afterwards."""
         self._queue.take()
         self._insights.take()
+        self._quota.take()
+        self._forecasts.take()
 
     def render(self) -> bytes:
         """Return everything in the text form of Prometheus; may run in a thread after `snapshot`."""
@@ -209,8 +230,10 @@ class _Queue(Collector):
         yield size
 
 
-class _Insights(Collector):
-    """What is broken, counted when somebody looks."""
+class _Counted(Collector):
+    """A gauge with two labels, counted when somebody looks."""
+
+    name, doc, labels = "", "", ("", "")
 
     def __init__(self) -> None:
         self.count: Callable[[], Mapping[tuple[str, str], int]] = dict
@@ -220,10 +243,31 @@ class _Insights(Collector):
         self._taken = self.count()
 
     def collect(self) -> Iterator[Metric]:
-        labels = ("severity", "scope")
-        found = GaugeMetricFamily(
-            "gatepost_insights", "Open insights, explained ones left out.", labels=labels
-        )
+        found = GaugeMetricFamily(self.name, self.doc, labels=self.labels)
         for key, number in sorted(self._taken.items()):
             found.add_metric(key, number)
         yield found
+
+
+class _Insights(_Counted):
+    """What is broken."""
+
+    name, doc = "gatepost_insights", "Open insights, explained ones left out."
+    labels = ("severity", "scope")
+
+
+class _Quota(_Counted):
+    """Who names too many recipients that do not exist."""
+
+    name, doc = (
+        "gatepost_quota",
+        "Clients, senders, sources, domains and connectors above a threshold of the quota.",
+    )
+    labels = ("dimension", "level")
+
+
+class _Forecasts(_Counted):
+    """What will stop mail."""
+
+    name, doc = "gatepost_forecasts", "What is foreseen to stop mail, by kind and severity."
+    labels = ("kind", "severity")

@@ -57,6 +57,12 @@ async def insights(
     return await service.insights.listed(which.filter(), lang_of(request))
 
 
+@router.get("/foresight")
+async def foresight(request: Request, service: Use, _caller: Reader) -> list[Json]:
+    """Return what will stop mail if nobody does anything, what matters most first."""
+    return service.insights.foreseen(lang_of(request))
+
+
 @router.get("/insights/{insight}")
 async def show(request: Request, service: Use, _caller: Reader, insight: str) -> Json:
     """Return everything about an insight: causes with evidence, fixes, hosts, expiry, whose mail waits."""

@@ -80,6 +80,17 @@ async def mail_flow(
     return await service.flows.map(FlowFilter(window, source, domain, connector, destination, outcome))
 
 
+@router.get("/reports/quota", response_model=dict[str, Any], responses=CSV)
+async def quota(
+    service: Use,
+    _caller: Reader,
+    dimension: Annotated[str, Query(max_length=20, description="One of the dimensions; empty: all.")] = "",
+    format: Format = "json",  # noqa: A002
+) -> Response:
+    """Return who named how many recipients that do not exist, the worst first."""
+    return answer(await service.reports.quota(dimension), format)
+
+
 @router.get("/reports/domains", response_model=dict[str, Any], responses=CSV)
 async def domains(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
     """Return where the mail of our accepted domains goes, and whether it arrives."""

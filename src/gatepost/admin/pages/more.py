@@ -14,7 +14,7 @@ from gatepost.diagnose.pages import CODES
 from gatepost.model.failure import FailureClass
 
 router = APIRouter(include_in_schema=False)
-REPORTS = ("queued", "ndr", "connectors", "domains")
+REPORTS = ("queued", "ndr", "connectors", "domains", "quota")
 
 
 @router.get("/alerts")
@@ -58,6 +58,7 @@ async def reports(
         "ndr": lambda: service.reports.ndr("", ""),
         "connectors": lambda: service.reports.connectors(""),
         "domains": lambda: service.reports.domains(lang),
+        "quota": service.reports.quota,
     }
     if report not in makers:
         raise NotFound(tr("There is no such report."))
