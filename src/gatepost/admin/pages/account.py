@@ -2,7 +2,7 @@
 
 import segno
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from gatepost.admin.api.app import Use, service_of
 from gatepost.admin.errors import AdminError, Conflict, Invalid, tr
@@ -20,7 +20,7 @@ def _own(visitor: Visitor) -> Session:
     return visitor.session
 
 
-async def _shown(request: Request, visitor: Visitor, status: int = 200, **values: object) -> HTMLResponse:
+async def _shown(request: Request, visitor: Visitor, status: int = 200, **values: object) -> Response:
     users, name = service_of(request).users, visitor.caller.name
     known = {
         "role": _own(visitor).role,
@@ -34,7 +34,7 @@ async def _shown(request: Request, visitor: Visitor, status: int = 200, **values
 
 
 @router.get("/account")
-async def account(request: Request, visitor: Looking) -> HTMLResponse:
+async def account(request: Request, visitor: Looking) -> Response:
     """Show who you are here."""
     return await _shown(request, visitor)
 

@@ -77,7 +77,7 @@ async def sign_in(request: Request) -> Response:
     return let_in(request, token, session, where)
 
 
-async def refused(request: Request, problem: AdminError, where: str, name: str = "") -> HTMLResponse:
+async def refused(request: Request, problem: AdminError, where: str, name: str = "") -> Response:
     """Show what is missing: a code, or the right password."""
     sentence = problem.text(say_of(request))
     if isinstance(problem, SecondFactor):
