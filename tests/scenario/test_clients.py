@@ -73,6 +73,7 @@ def test_smtplib(scene: Scene, tls: bool) -> None:
     assert (b"with ESMTPS" in content) is tls
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("tls", [False, True], ids=["clear", "starttls"])
 def test_swaks(scene: Scene, tls: bool) -> None:
     subject = f"swaks {tls}"
@@ -92,6 +93,7 @@ def test_swaks(scene: Scene, tls: bool) -> None:
     assert scene.taken(subject)
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize("tls", [False, True], ids=["clear", "starttls"])
 def test_curl(scene: Scene, tls: bool) -> None:
     subject = f"curl {tls}"
@@ -113,6 +115,7 @@ def test_curl(scene: Scene, tls: bool) -> None:
     assert scene.taken(subject)
 
 
+@pytest.mark.tools
 def test_smtp_source_with_many_sessions(scene: Scene) -> None:
     """Every one of 200 messages over 10 sessions arrives exactly once."""
     before = len(scene.server.messages)

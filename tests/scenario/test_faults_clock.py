@@ -17,6 +17,8 @@ from tests.support.peers import wait_until
 from tests.support.reports import failed_recipients
 from tests.support.smtp_server import FaultServer
 
+pytestmark = pytest.mark.tools  # faketime
+
 OBJECTS = """
 [[connector]]
 name = "out"

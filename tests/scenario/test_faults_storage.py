@@ -17,6 +17,8 @@ from tests.support.peers import wait_until
 from tests.support.shim import Shim
 from tests.support.smtp_server import FaultServer
 
+pytestmark = pytest.mark.tools  # a compiler, for the library in front of the system's calls
+
 OBJECTS = """
 [[connector]]
 name = "out"

@@ -7,6 +7,8 @@ import pytest
 from tests.support.gateway import GatewayProcess
 from tests.support.peers import dovecot_lmtp, exim, maildir_messages, postfix_with_mailboxes, wait_until
 
+pytestmark = pytest.mark.root  # these servers run as users of their own
+
 CONNECTOR = """
 [[connector]]
 name = "out"

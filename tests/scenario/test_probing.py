@@ -36,7 +36,7 @@ def test_a_probe_that_finds_the_server_back_drains_the_queue_earlier_than_the_re
         with FaultServer(port=port) as server:
             wait_until(lambda: len(server.messages) == 5, 30, what="all messages")
             assert time.time() * 1000 < retry_at
-            (probe,) = gateway.ask("probes?connector=to-office")
+            (probe,) = wait_until(lambda: gateway.ask("probes?connector=to-office"), what="the probe")
             assert (probe["why"], probe["ok"]) == ("insight", True)
             assert server.connections[0].commands == ["EHLO gw.test", "QUIT"]
 

@@ -50,9 +50,10 @@ def test_a_second_gateway_on_the_same_data_refuses_to_start(tmp_path: Path) -> N
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with GatewayProcess(tmp_path / "first") as first:
         second = GatewayProcess(
-            tmp_path / "second", environment={"GATEPOST_SMTP_LISTEN": f'["127.0.0.1:{first.smtp_port}"]'}
+            tmp_path / "second", environment={"GATEPOST_SMTP_LISTEN": f"127.0.0.1:{first.smtp_port}"}
         )
         second.start(wait=False)
         assert second.process is not None
         assert second.process.wait(20) == 2
-        assert str(first.smtp_port) in second.output.read_text()
+        words = f"cannot listen on 127.0.0.1:{first.smtp_port}: Address already in use."
+        assert second.output.read_text().strip() == f"The gateway cannot start: {words}"

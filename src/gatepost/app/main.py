@@ -46,7 +46,8 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
         complain(str(problem))
         return 2
     except OSError as problem:
-        complain(f"The gateway cannot start: {problem}.")
+        words = str(problem) if problem.filename else problem.strerror or str(problem)
+        complain(f"The gateway cannot start: {words}.")
         return 2
 
 

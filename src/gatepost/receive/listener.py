@@ -218,7 +218,7 @@ def _listen(host: str, port: int) -> socket.socket:
         sock.settimeout(0)
         sock.bind(where)
         sock.listen(_BACKLOG)
-    except OSError:
+    except OSError as problem:
         sock.close()
-        raise
+        raise OSError(problem.errno, f"cannot listen on {host}:{port}: {problem.strerror}") from problem
     return sock

@@ -11,6 +11,8 @@ from tests.support.smtp_server import FaultServer
 
 from gatepost.explain.bounces import BounceReading, read_container
 
+pytestmark = pytest.mark.root  # Postfix runs as a user of its own
+
 REPLIES = {
     "unknown@dest.test": "550 5.1.1 <unknown@dest.test>: Recipient address rejected: User unknown",
     "full@dest.test": "552 5.2.2 mailbox full",

@@ -449,6 +449,7 @@ def test_a_client_that_pipelines_without_end_is_held_back(tmp_path: Path) -> Non
         sock.close()
 
 
+@pytest.mark.tools
 def test_ordinary_clients_are_served(
     tmp_path: Path, authority: trustme.CA, server_tls: ssl.SSLContext
 ) -> None:
