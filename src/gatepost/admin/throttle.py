@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 FREE_TRIES = 5
 LONGEST_WAIT = 300_000  # ms
+FORGET = 3_600_000  # ms without a failure after which all are forgotten
 MEMORY = 10_000  # accounts and addresses
 
 
@@ -12,6 +13,7 @@ MEMORY = 10_000  # accounts and addresses
 class _Tries:
     failures: int = 0
     until: int = 0  # ms
+    at: int = 0  # ms: the last one
 
 
 class Throttle:
@@ -29,7 +31,8 @@ class Throttle:
         """Count a failure of each key; done before the answer is known, so that many guesses at once count too."""
         for key in keys:
             tries = self._tries.pop(key, None) or _Tries()
-            tries.failures += 1
+            tries.failures = tries.failures + 1 if now - tries.at < FORGET else 1
+            tries.at = now
             if tries.failures >= FREE_TRIES:
                 tries.until = now + min(LONGEST_WAIT, 1000 << min(12, tries.failures - FREE_TRIES))
             self._tries[key] = tries  # last: the one that is forgotten last

@@ -4,7 +4,7 @@ import pytest
 
 from gatepost.admin import totp
 from gatepost.admin.oidc import role_of
-from gatepost.admin.throttle import FREE_TRIES, LONGEST_WAIT, MEMORY, Throttle
+from gatepost.admin.throttle import FORGET, FREE_TRIES, LONGEST_WAIT, MEMORY, Throttle
 
 SECRET = totp.secret_of(b"12345678901234567890")
 NOW = 1_111_111_109_000
@@ -57,6 +57,8 @@ def test_guesses_of_an_account_or_an_address_wait_longer_each_time():
     assert waits[-1] == LONGEST_WAIT // 1000 + 1
     assert throttle.wait(("user/0", "address/b"), NOW) == 0
     assert throttle.wait(("user/0", "address/a"), NOW + LONGEST_WAIT) == 0
+    throttle.failed(("address/a",), NOW + FORGET)
+    assert throttle.wait(("address/a",), NOW + FORGET) == 0
 
 
 def test_many_names_do_not_make_the_gateway_forget_an_address_or_fill_its_memory():
