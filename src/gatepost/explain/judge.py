@@ -77,7 +77,12 @@ def _ruled(text: str, smtp: int, enhanced: str, phase: str) -> Opinion:
 
 
 def _unsaid(record: Record, guess: C) -> C:
-    """Return what is meant where neither words nor codes say why: what became of the message is all that is known."""
+    """Return what is meant where neither words nor codes say why: what became of the message is all that is known.
+
+    Of mail that comes back without a reason, most was for somebody who is not there.
+    """
+    if record.outcome == "failed" and record.kind in ("dsn", "bounce"):
+        return C.RECIPIENT_UNKNOWN
     return {"deferred": C.SERVER_TEMP_ERROR, "expired": C.EXPIRED}.get(record.outcome, guess)
 
 

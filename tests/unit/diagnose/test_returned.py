@@ -54,7 +54,7 @@ def test_a_phrase_of_returned_mail_that_is_plain_words_speaks_for_its_class():
     [
         ("deferred", FailureClass.SERVER_TEMP_ERROR),
         ("expired", FailureClass.EXPIRED),
-        ("failed", FailureClass.POLICY_REJECT),
+        ("failed", FailureClass.RECIPIENT_UNKNOWN),
     ],
 )
 def test_where_nothing_says_why_it_is_what_became_of_the_message(outcome, meant):

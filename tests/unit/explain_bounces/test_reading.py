@@ -1,6 +1,7 @@
 # ruff: noqa: E501 (a sample is one line)
 """What a record holds beyond recipient and status, and how what is a bounce is decided."""
 
+import pytest
 from tests.unit.explain_bounces.corpus import mail
 
 from gatepost.bounce.facts import Explanation, ReportFacts, ReportRecipient
@@ -90,3 +91,25 @@ def test_the_reports_of_the_gateway_itself_are_read():
     assert (failed.sender, failed.message) == ("ann@example.org", "<abc@example.org>")
     assert delayed.outcome == "deferred"
     assert read_message(build_relayed(_facts())).why[0] == "success"
+
+
+_WITH_PARTS = (
+    b"Received: from x\nFrom: bob@example.com\nTo: team@example.com\nSubject: minutes\nMIME-Version: 1.0\n"
+    b'Content-Type: multipart/mixed; boundary="----=_Part_868_30357988"\n\n------=_Part_868_30357988\n'
+    b"Content-Type: text/plain\n\nThe mail to eve@example.net could not be delivered, her mailbox is full.\n"
+    b"------=_Part_868_30357988\nContent-Type: text/html\n\n<p>eve@example.net: 552 5.2.2 over quota</p>\n"
+    b"------=_Part_868_30357988--\n"
+)
+
+
+@pytest.mark.parametrize("name", ["qmail.eml", "exim.eml", "google-old.eml"])
+def test_the_parts_of_a_message_that_comes_back_as_text_are_not_those_of_the_report(name):
+    """B8: their boundary was taken for that of a report whose header got lost."""
+    data = mail(name).replace(b"X-Failed-Recipients", b"X-Other")
+    report, received, _ = data.rpartition(b"Received:")
+    assert received
+    expected = read_message(data).records
+    got = read_message(report + _WITH_PARTS).records
+    assert [(r.recipient, r.enhanced, r.text) for r in got] == [
+        (r.recipient, r.enhanced, r.text) for r in expected
+    ]

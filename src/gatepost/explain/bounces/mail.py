@@ -86,8 +86,9 @@ class Message(NamedTuple):
 def read(data: bytes) -> Message:
     """Return the message that these octets are; the line that starts an mbox entry may lead."""
     wire = data[:MAX_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
-    if wire.startswith((b"From ", b">From ")):
-        wire = wire[wire.find(b"\n") + 1 :] if b"\n" in wire[:2000] else wire
+    for _ in range(2):  # a mailbox that was put into a mailbox
+        if wire.startswith((b"From ", b">From ")) and b"\n" in wire[:2000]:
+            wire = wire[wire.find(b"\n") + 1 :]
     fields, start = header(wire, 0, len(wire))
     kind, parameters = media_type(fields.get("content-type"))
     leaves: list[Part] = []
@@ -175,7 +176,7 @@ def _pieces(span: _Span, kind: str, parameters: dict[str, str]) -> list[tuple[in
     if kind.startswith(
         ("multipart/", "text/plain")
     ):  # the header is wrong or lost: look for a boundary in use
-        guess = _guess(span)
+        guess = _guess(span, plain=kind == "text/plain")
         return _split(span, guess) if guess else []
     return []
 
@@ -183,9 +184,21 @@ def _pieces(span: _Span, kind: str, parameters: dict[str, str]) -> list[tuple[in
 _IN_USE = re.compile(rb"(?:^|\n)--([!-~]{6,100})[ \t]*\nContent-[!-9;-~]{1,40}:", re.IGNORECASE)
 
 
-def _guess(span: _Span) -> bytes:
+_FIELD_OR_REST = re.compile(rb"[!-9;-~]{1,60}:|[ \t]")
+_PREAMBLE = 60  # letters before a boundary that are more than a preamble
+
+
+def _guess(span: _Span, *, plain: bool) -> bytes:
+    """Return a boundary in use; in a plain text none behind words of its own: it is that of a returned message."""
     match = _IN_USE.search(span.wire, span.start, min(span.end, span.start + 64 * 1024))
-    return match[1] if match else b""
+    if match is None or (plain and _speaks(span.wire[span.start : match.start()])):
+        return b""
+    return match[1]
+
+
+def _speaks(before: bytes) -> bool:
+    words = b" ".join(line for line in before.split(b"\n") if not _FIELD_OR_REST.match(line))
+    return b"mime" not in words.lower() and sum(chr(octet).isalpha() for octet in words) > _PREAMBLE
 
 
 def _split(span: _Span, boundary: bytes) -> list[tuple[int, int]]:
