@@ -80,6 +80,7 @@ def _given(form: Any) -> dict[str, object]:
 @router.post("/fixes/{target}/{action}/preview")
 async def preview(request: Request, service: Use, visitor: Looking, target: str, action: str) -> Response:
     """Show exactly what a fix would do."""
+    visitor.caller.need("operate")
     given = _given(await request.form())
     done: Any = await service.fixes.apply(
         target, action, given, visitor.caller, say_of(request), via="page", reason="", dry_run=True
@@ -94,6 +95,7 @@ async def preview(request: Request, service: Use, visitor: Looking, target: str,
 @router.post("/fixes/{target}/{action}/apply")
 async def apply(request: Request, service: Use, visitor: Looking, target: str, action: str) -> Response:
     """Apply a fix; where mail is destroyed the word must have been typed."""
+    visitor.caller.need("operate")
     form = await request.form()
     done: Any = await service.fixes.apply(
         target, action, _given(form), visitor.caller, say_of(request), via="page",
@@ -114,5 +116,6 @@ async def change(request: Request, service: Use, visitor: Looking, change: str) 
 @router.post("/changes/{change}/undo")
 async def undo(request: Request, service: Use, visitor: Looking, change: str) -> Response:
     """Undo a fix."""
+    visitor.caller.need("operate")
     await service.fixes.undo(change, visitor.caller, say_of(request))
     return RedirectResponse(f"/changes/{change}", 303)
