@@ -1,6 +1,7 @@
 """Messages: those that wait, those of the past, one with everything that happened to it (R20, B2, B5)."""
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass
 
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
@@ -36,6 +37,7 @@ from gatepost.storage.interface import (
 
 PAGE = 200
 MAX_LIMIT = 1000
+ENDED_AT_ONCE = 200
 MAX_LOOKED_AT = 20_000  # rows that one request looks at before it answers with what it has
 STATES = ("ready", "active", "retry", "suspended", "deferred")
 
@@ -241,19 +243,35 @@ class MessageUseCases:
         self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
     ) -> Json:
         """End messages for good, with a report to their senders or without a word; return the counts."""
+        found: Json = {}
+        async for step in self.cancelling(query, who, ndr=ndr, everything=everything, dry_run=dry_run):
+            found = step
+        result = found["result"]
+        assert isinstance(result, dict)
+        return result
+
+    async def cancelling(
+        self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
+    ) -> AsyncGenerator[Json, None]:
+        """As `cancel`, and tell how far it is: `{"progress": {"done", "of"}}`, `{"result": ...}` last.
+
+        Many are ended at a time, so that they share their syncs. Raises before the first step where it makes no sense.
+        """
         if query.empty and not everything:
             raise Invalid(tr("This would end every message: name ids or a filter, or say all."))
         for text in query.ids:
             number_of(text)
         targets = await self._targets(query)
         ended = 0
-        if not dry_run:
-            for found in targets:
-                numbers = tuple(r.n for r in found.message.recipients)
-                ended += await self._gateway.cancel(
-                    found.place.id, found.message.message_id, numbers, who, ndr=ndr
-                )
-        return self._cancel_counts(targets, ended, ndr=ndr, dry_run=dry_run)
+        for done in () if dry_run else range(0, len(targets), ENDED_AT_ONCE):
+            yield {"progress": {"done": done, "of": len(targets)}}
+            batch = targets[done : done + ENDED_AT_ONCE]
+            ended += sum(await asyncio.gather(*(self._end(found, who, ndr=ndr) for found in batch)))
+        yield {"result": self._cancel_counts(targets, ended, ndr=ndr, dry_run=dry_run)}
+
+    def _end(self, found: Found, who: str, *, ndr: bool) -> Awaitable[int]:
+        numbers = tuple(r.n for r in found.message.recipients)
+        return self._gateway.cancel(found.place.id, found.message.message_id, numbers, who, ndr=ndr)
 
     async def _targets(self, query: MessageQuery) -> list[Found]:
         return [found async for found, _cursor_, _n in self._search(query, (0, 0)) if found is not None]

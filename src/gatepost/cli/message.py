@@ -21,7 +21,7 @@ from gatepost.cli.frame import (
     tr,
     verb,
 )
-from gatepost.cli.output import error_text, line, pairs, print_json, size, table, when
+from gatepost.cli.output import Progress, error_text, line, pairs, print_json, size, table, when
 
 STATES = ["ready", "active", "retry", "suspended", "deferred"]
 
@@ -179,7 +179,8 @@ def cancel(
 ) -> int:
     """End messages."""
     body = {**filters(given), "ids": list(ids), "ndr": ndr, "all": everything, "dry_run": dry_run}
-    answer = Client(state).post(path("messages", "cancel"), body)
+    with Progress(state.say) as progress:
+        answer = progress.result(Client(state).lines(path("messages", "cancel", "stream"), body))
     if state.as_json:
         print_json(answer)
     else:

@@ -5,10 +5,10 @@ import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
-from gatepost.cli.frame import tr
+from gatepost.cli.frame import UNREACHABLE, Refusal, tr
 from gatepost.i18n import Translator
 from gatepost.model.failure import clean, from_iso
 
@@ -24,6 +24,33 @@ def print_json(value: object) -> None:
 def line(text: str) -> None:
     """Print a line."""
     print(clean(text, 4000))
+
+
+class Progress:
+    """How far long work is: a line on standard error that is written again and again, where a person watches."""
+
+    def __init__(self, say: Translator) -> None:
+        self._say = say
+        self._watched = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._write("")
+
+    def result(self, steps: Iterable[dict[str, Any]]) -> Any:
+        """Show each step of `{"progress": {"done", "of"}}`, and return what `{"result": ...}` holds."""
+        for step in steps:
+            if "result" in step:
+                return step["result"]
+            self._write(self._say(tr("{done} of {of} ...")).format(**step["progress"]))
+        raise Refusal(tr("The gateway ended before all was done: start it, and look again."), UNREACHABLE)
+
+    def _write(self, text: str) -> None:
+        if self._watched:
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

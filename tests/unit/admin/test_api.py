@@ -48,6 +48,7 @@ ROUTES = [
     ("POST", "/api/v1/queue/resume", {}, "operate"),
     ("POST", "/api/v1/queue/suspend", {"all": True, "dry_run": True}, "operate"),
     ("POST", "/api/v1/messages/cancel", {"connector": "to-office", "dry_run": True}, "operate"),
+    ("POST", "/api/v1/messages/cancel/stream", {"connector": "to-office", "dry_run": True}, "operate"),
     ("GET", f"/api/v1/messages/{to_text(FIRST)}/content", None, "operate"),
     ("POST", "/api/v1/objects/apply", {"objects": {}}, "admin"),
     ("PATCH", "/api/v1/connectors/to-office?dry_run=true", {"port": 26}, "admin"),

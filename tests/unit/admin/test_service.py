@@ -200,6 +200,22 @@ def test_the_content_of_a_finished_message_is_gone():
         run(_content(service, DONE))
 
 
+def test_a_long_cancel_tells_how_far_it_is(monkeypatch):
+    monkeypatch.setattr("gatepost.admin.messages.ENDED_AT_ONCE", 1)
+    gateway, service = make()
+
+    async def story():
+        query = MessageQuery()
+        steps = service.messages.cancelling(query, "ann", ndr=True, everything=True, dry_run=False)
+        return [step async for step in steps]
+
+    *progress, last = run(story())
+    count = len(progress)
+    assert count > 1
+    assert progress == [{"progress": {"done": done, "of": count}} for done in range(count)]
+    assert last["result"]["ended"] == len(gateway.done) == count
+
+
 def test_a_cancel_is_previewed_with_counts_and_then_done():
     """B5: preview first; the null sender gets no report (R4)."""
     gateway, service = make()

@@ -21,6 +21,10 @@ class Response:
         body, self._body = self._body, b""
         return body
 
+    def readline(self):
+        line, end, self._body = self._body.partition(b"\n")
+        return line + end
+
 
 class Connection:
     def __init__(self, app):

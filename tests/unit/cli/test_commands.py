@@ -1,12 +1,16 @@
 """What the commands print and return, for people and for programs."""
 
+import io
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 from tests.support.fake_gateway import FIRST, NOW, OFFICE, PARTNER, SECOND
 
-from gatepost.cli.output import table, when, width
+from gatepost.cli.frame import Refusal
+from gatepost.cli.output import Progress, table, when, width
+from gatepost.i18n import translator
 from gatepost.model.ids import to_text
 
 FIRST_ID, SECOND_ID = to_text(FIRST), to_text(SECOND)
@@ -102,6 +106,23 @@ def test_what_is_under_way_is_said(run, gateway):
 
     gateway.cancel = busy
     assert "1 were under way just now" in run("message", "cancel", SECOND_ID).out
+
+
+def test_long_work_shows_how_far_it_is_to_whoever_watches(monkeypatch):
+    """One line that is written again and again on standard error, and gone at the end; nothing in a pipe."""
+    steps = [{"progress": {"done": 200, "of": 450}}, {"result": {"ended": 450}}]
+    for watched, wanted in ((True, "\r\x1b[K200 of 450 ...\r\x1b[K"), (False, "")):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda watched=watched: watched)
+        monkeypatch.setattr(sys, "stderr", stream)
+        with Progress(translator("en")) as progress:
+            assert progress.result(steps) == {"ended": 450}
+        assert stream.getvalue() == wanted
+
+
+def test_long_work_that_stops_half_way_is_said():
+    with Progress(translator("en")) as progress, pytest.raises(Refusal, match="before all was done"):
+        progress.result([{"progress": {"done": 200, "of": 450}}])
 
 
 def test_a_message_is_saved_as_it_was_sent(run):

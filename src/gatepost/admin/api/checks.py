@@ -52,13 +52,13 @@ async def stream(request: Request, service: Use, caller: Operator, wanted: Check
     first = await anext(steps)  # what is not possible or not allowed is said before the answer begins
     events = EVENTS in request.headers.get("accept", "")
     return StreamingResponse(
-        _written(first, steps, events=events),
+        written(first, steps, events=events),
         media_type=EVENTS if events else LINES,
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _written(first: Json, steps: AsyncGenerator[Json, None], *, events: bool) -> AsyncGenerator[bytes]:
+async def written(first: Json, steps: AsyncGenerator[Json, None], *, events: bool) -> AsyncGenerator[bytes]:
     """Yield the steps as lines or events; something now and then shows that we live."""
     coming: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
     coming.set_result(first)

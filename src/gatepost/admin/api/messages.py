@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.checks import LINES, written
 from gatepost.admin.api.documentation import Body, media
 from gatepost.admin.messages import MessageQuery, number_of, past
 from gatepost.model.ids import to_text
@@ -86,6 +87,16 @@ async def cancel(service: Use, caller: Operator, which: Cancel) -> Json:
     return await service.messages.cancel(
         which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
     )
+
+
+@router.post("/messages/cancel/stream", response_class=StreamingResponse, responses=media(LINES))
+async def cancel_stream(service: Use, caller: Operator, which: Cancel) -> StreamingResponse:
+    """The same, and how far it is: a JSON object a line, `{"progress": {"done", "of"}}`, `{"result": ...}` last."""
+    steps = service.messages.cancelling(
+        which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
+    )
+    first = await anext(steps)  # what makes no sense is said before the answer begins
+    return StreamingResponse(written(first, steps, events=False), media_type=LINES)
 
 
 @router.get("/messages/{message_id}")
