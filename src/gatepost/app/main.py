@@ -5,6 +5,7 @@ folder refuses to start.
 """
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -17,6 +18,11 @@ from gatepost.config.settings import BadSettings, Settings, load
 from gatepost.storage.interface import StoreLocked, StoreUnusable
 
 SWITCH_INTERVAL = 0.0005
+HINTS = {  # what to do where a port cannot be had
+    errno.EADDRINUSE: " Another program listens there: stop it, or choose another port in the settings.",
+    errno.EADDRNOTAVAIL: " This machine has no such address: correct the settings.",
+    errno.EACCES: " Ports below 1024 need root: start as root with `user` set, or by systemd with its unit.",
+}
 GC_THRESHOLD = (50_000, 20, 100)  # messages are freed by reference counts; fewer walks over what lives long
 
 
@@ -46,8 +52,10 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
         complain(str(problem))
         return 2
     except OSError as problem:
-        words = str(problem) if problem.filename else problem.strerror or str(problem)
-        complain(f"The gateway cannot start: {words}.")
+        words, hint = str(problem), ""
+        if problem.errno and not problem.filename:  # it is about a port
+            words, hint = problem.strerror, HINTS.get(problem.errno, "")
+        complain(f"The gateway cannot start: {words}.{hint}")
         return 2
 
 
