@@ -75,6 +75,8 @@ def _domain_end(line: str, start: int) -> int:
         return end + 1 if end > 0 else start
     end = start
     while end < len(line) and end - start < 255 and (line[end] in _DOMAIN or _is_foreign(line[end])):
+        if line.startswith("..", end):  # words follow: `ann@example.org...User unknown`
+            break
         end += 1
     while end > start and line[end - 1] in ".-_":
         end -= 1

@@ -44,7 +44,7 @@ _MASTER = re.compile(
     r"^(?:post[-_.]?master|postoffice|post-office|mail[-_.]?(?:admin|administrator|master|system|server|gateway|router)|mailadministrator|administrator|admin|system|sysadmin|root|hostmaster|listserv|lsmtp|smtp|mail|email|gateway|exchange.*|notes|domino|server|no-?reply|donotreply|.*-admin|.*admin@?|e500_smtp.*|apps|netadmin|support|info)$"
 )
 _ROBOT = re.compile(
-    r"anti-?virus|smtp|mail_?(?:service|admin|serv|error|sys)|gateway|filter|virus|deliver|daemon|robot|no-?reply|donotreply|notif|bounce|undeliver|messagelabs|exchange|system"
+    r"anti-?virus|imss|interscan|smtp|mail_?(?:service|admin|serv|error|sys)|gateway|filter|virus|deliver|daemon|robot|no-?reply|donotreply|notif|bounce|undeliver|messagelabs|exchange|system"
 )
 _NAMES = re.compile(
     r"mail(?:er)?[ -]?(?:delivery|deliver|daemon|system|subsystem|administrator|server|router|gateway|agent)|delivery (?:system|subsystem|agent|service)|system administrator|systemadministrator|administrateur syst|administrador del sistema|post ?master|postoffice|microsoft (?:outlook|exchange)|mail error|electronic postmaster|content-filter|interscan|undeliver|mailmarshal|系统退信|系統管理|管理员|メール|システム管理者",
@@ -93,10 +93,12 @@ def _display(facts: Facts) -> str:
 
 
 def _is_list_mail(facts: Facts) -> bool:
+    """Say whether it came by a list; reports to the list's own address did too, from a mailer daemon."""
     fields = facts.message.fields
-    return (
-        any(name in fields for name in ("list-id", "list-post", "list-unsubscribe")) and not facts.has_status
-    )
+    told = facts.family or any(part.is_returned for part in facts.message.parts)
+    if facts.has_status or (told and _DAEMON.match(_local(facts)) and not _REPLIED.match(facts.subject)):
+        return False
+    return any(name in fields for name in ("list-id", "list-post", "list-unsubscribe"))
 
 
 def _is_null_sender(facts: Facts) -> bool:

@@ -112,19 +112,13 @@ def _error(state: _State, line: str) -> None:
 def _joined(state: _State) -> tuple[Attempt, ...]:
     """Bring list and transcript together; a session that failed as a whole speaks for all that are listed."""
     by_name = {attempt.recipient.lower(): attempt for attempt in reversed(state.attempts)}
-    session = Attempt(
-        "",
-        " ".join(state.replies)
-        or " ".join(state.loose[:8])
-        or (state.attempts[-1].words if state.attempts else ""),
-        state.server,
-        phase_of(state.command),
-    )
     names = (
         [name for name in state.listed if "@" in name]
         or [a.recipient for a in state.attempts]
         or state.listed
     )
+    named = any(name.lower() in by_name for name in names)
+    session = _session(state, named=named)
     out = []
     for name in dict.fromkeys(names):
         attempt = by_name.get(name.lower(), session)
@@ -132,3 +126,12 @@ def _joined(state: _State) -> tuple[Attempt, ...]:
         words = attempt.words if attempt.recipient or not reason else reason
         out.append(attempt._replace(recipient=name, words=words or reason))
     return tuple(out)
+
+
+def _session(state: _State, *, named: bool) -> Attempt:
+    """Return what speaks for those of whom nothing is said; what is said of another, `named`, does not."""
+    words = " ".join(state.replies) or " ".join(state.loose[:8])
+    if not words and named:
+        return Attempt("", "", "", "")
+    last = state.attempts[-1].words if state.attempts else ""
+    return Attempt("", words or last, state.server, phase_of(state.command))
