@@ -54,7 +54,7 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
     except OSError as problem:
         words, hint = str(problem), ""
         if problem.errno and not problem.filename:  # it is about a port
-            words, hint = problem.strerror, HINTS.get(problem.errno, "")
+            words, hint = problem.strerror or words, HINTS.get(problem.errno, "")
         complain(f"The gateway cannot start: {words}.{hint}")
         return 2
 
