@@ -31,10 +31,10 @@ domains = ["partner.example"]
 smart_hosts = ["127.0.0.1:{evil}"]
 """
 PAGES = (
-    "/", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/to-office", "/sources", "/domains",
-    "/domains/contoso.example", "/diagnostics", "/alerts", "/policies", "/policies/mail-stuck", "/channels", "/reports",
-    "/reports?report=ndr", "/reports?report=connectors", "/reports?report=domains", "/audit", "/knowledge",
-    "/knowledge/connection_refused", "/settings",
+    "/", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/to-office", "/sources",
+    "/domains", "/domains/contoso.example", "/explain", "/diagnostics", "/alerts", "/policies",
+    "/policies/mail-stuck", "/channels", "/reports", "/reports?report=ndr", "/reports?report=connectors",
+    "/reports?report=domains", "/audit", "/knowledge", "/knowledge/connection_refused", "/settings",
 )  # fmt: skip
 
 

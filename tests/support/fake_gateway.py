@@ -8,6 +8,7 @@ from gatepost.admin.service import Service
 from gatepost.config.objects import from_tables
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
+from gatepost.flow.foreign import Foreign
 from gatepost.insight.book import Book, Trouble
 from gatepost.insight.hosts import Hosts
 from gatepost.model.failure import LastError
@@ -300,6 +301,9 @@ class FakeGateway:
         self.insights = SimpleNamespace(
             book=Book(count(FIRST).__next__, 90 * 24 * HOUR), hosts=Hosts(), subscribe=self.subscribe
         )
+        self.told = []  # what foreign systems have told, as it was written down
+        store = SimpleNamespace(write=lambda change: self.told.extend(change.documents))
+        self.foreign = Foreign(SimpleNamespace(store=store), self.insights)
         self.ranked = None
         self.flows = FlowCounts(self.now)
 

@@ -13,6 +13,7 @@ from gatepost.flow.fixing import Asked, target_of
 from gatepost.i18n import Translator
 from gatepost.model.evidence import Because
 from gatepost.model.fix import AppliedFix, Effect, Offer, Preview
+from gatepost.model.foreign import system_of
 from gatepost.model.ids import to_text
 from gatepost.storage.interface import RevisionConflict
 
@@ -44,6 +45,11 @@ class FixUseCases:
     async def plan(self, text: str, say: Translator) -> Json:
         """Return which fixes fit, the likeliest to help first."""
         target = await self.target(text)
+        if system_of(target.connector):  # nothing of ours would mend a foreign system
+            return {
+                "target": text, "connector": target.connector, "destination": "", "class": target.failure_class,
+                "messages": 0, "offers": [],
+            }  # fmt: skip
         situation, ranked = await self._gateway.fix_situation(target)
         found = offers(situation, ranked)
         return {

@@ -11,6 +11,7 @@ from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
 from gatepost.flow.checking import Checking
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.quota import Quota
@@ -41,6 +42,10 @@ class Gateway(Protocol):
     @property
     def objects(self) -> Objects:
         """Return the objects in force, with their revision."""
+
+    @property
+    def foreign(self) -> Foreign:
+        """Return the foreign mail systems whose logs are sent here."""
 
     @property
     def flows(self) -> FlowCounts:

@@ -8,6 +8,7 @@ from gatepost.insight.words import hosts_sentence
 from gatepost.model.attempt import endpoint
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.failure import clean
+from gatepost.model.foreign import system_of
 from gatepost.model.ids import to_text
 from gatepost.model.insight import CertificateSummary, HostRow, Insight, Scope
 from gatepost.model.waiting import Expiring, by_age, by_hour, growth
@@ -31,6 +32,7 @@ def insight_row(shown: Shown, waiting: DestinationSummary | None, words: Words) 
         "title": advice.title,
         "sentence": words.sentence(shown),
         "connector": fingerprint.connector,
+        "foreign": system_of(fingerprint.connector),
         "to": shown.to,
         "destination": insight.destination,
         "destination_id": str(fingerprint.destination_id) if fingerprint.destination_id else "",
@@ -77,7 +79,7 @@ def _queue_fields(insight: Insight, shown: Shown, waiting: DestinationSummary | 
         "recipients": waiting.recipients if waiting is not None else 0,
         "bytes": waiting.bytes if waiting is not None else 0,
         "queued_since": when(state.queued_since) if state is not None else None,
-        "oldest_at": when(waiting.oldest_at) if waiting is not None else None,
+        "oldest_at": when(waiting.oldest_at if waiting is not None else shown.oldest_at),
         "oldest_expires_at": when(waiting.oldest_expires_at) if waiting is not None else None,
         "expiring": expiring_json(shown.expiring),
         "next_attempt_at": when(shown.next_attempt_at),

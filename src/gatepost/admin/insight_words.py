@@ -9,6 +9,7 @@ from gatepost.i18n import translator
 from gatepost.insight.correlate import family_of
 from gatepost.insight.words import hosts_sentence
 from gatepost.model.failure import FailureClass, iso
+from gatepost.model.foreign import system_of
 from gatepost.model.insight import HostRow, Insight, Scope
 from gatepost.model.waiting import HOUR, MINUTE, Expiring
 
@@ -24,6 +25,7 @@ class Shown:
     now: int
     to: str = ""  # of the connector: on-premises, partner, "" without one
     messages: int = 0
+    oldest_at: int = 0  # of what waits at a foreign system
     expiring: Expiring | None = None
     next_attempt_at: int = 0
     suspended_by: str = ""
@@ -107,6 +109,11 @@ class Words:
             text = tr(
                 "Recipients that do not exist, while somebody names more of them than the quota bears ({class_})."
             )
+        elif scope == Scope.FOREIGN:
+            text = tr(
+                "What the log of a foreign mail system tells of one destination in one class ({class_}); there is "
+                "nothing here to change."
+            )
         elif scope == Scope.MESSAGES and not insight.fingerprint.destination_id:
             text = tr(
                 "Domains that never took mail from us and cannot ({class_}): mistyped addresses, as a rule."
@@ -134,6 +141,12 @@ class Words:
         elif insight.fingerprint.failure_class == FailureClass.RECIPIENT_UNKNOWN and of_no_place(insight):
             text = tr("{title}: {ended} recipients in {time}, most of them named by {destination}.")
             more = {"ended": insight.ended}
+        elif scope == Scope.FOREIGN:
+            text = tr(
+                "{title}: for {time} mail of the foreign system {system} to {destination} has failed "
+                "({attempts} attempts)."
+            )
+            more = {"system": system_of(insight.fingerprint.connector)}
         elif scope == Scope.MESSAGES and not insight.fingerprint.destination_id:
             text = tr("{title}: {ended} recipients in {time}, at domains that take no mail.")
             more = {"ended": insight.ended}

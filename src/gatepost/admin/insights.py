@@ -231,7 +231,7 @@ class InsightUseCases:
     ) -> DestinationSummary | None:
         """Return what waits because of an insight: at its destination, or at those of its members together."""
         fingerprint = insight.fingerprint
-        if fingerprint.scope in (Scope.HOSTS, Scope.MESSAGES):
+        if fingerprint.scope in (Scope.HOSTS, Scope.MESSAGES, Scope.FOREIGN):
             return None
         if fingerprint.scope != Scope.GATEWAY:
             return waiting.get(fingerprint.destination_id)
@@ -248,11 +248,13 @@ class InsightUseCases:
     ) -> Shown:
         summary = self._summary(insight, waiting)
         connector = connectors.get(insight.fingerprint.connector)
+        held = self._gateway.foreign.held(insight.fingerprint.destination_id)
         shown = Shown(
             insight=insight,
             now=self._gateway.now(),
             to=connector.to if connector is not None else "",
-            messages=summary.messages if summary is not None else 0,
+            messages=summary.messages if summary is not None else held.stuck if held is not None else 0,
+            oldest_at=held.oldest_at if held is not None else 0,
             owner=ranking.owner if ranking is not None and ranking.decided else "",
             works=not self._gateway.insights.book.open_at(
                 insight.fingerprint.destination_id, Scope.DESTINATION
@@ -293,7 +295,7 @@ class InsightUseCases:
         return facets_json(await self._gateway.store.facets(destination_id, FACET_ROWS))
 
     async def _offers(self, insight: Insight, words: Words) -> object:
-        if insight.fingerprint.scope == Scope.GATEWAY or not insight.state.open:
+        if insight.fingerprint.scope in (Scope.GATEWAY, Scope.FOREIGN) or not insight.state.open:
             return []
         plan = await self._fixes.plan(insight.fingerprint.text, words.say)
         return plan["offers"]

@@ -11,8 +11,10 @@ from gatepost.admin.checks import CheckUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.events import EventUseCases
+from gatepost.admin.explain import ExplainUseCases
 from gatepost.admin.fixes import FixUseCases
 from gatepost.admin.flows import FlowUseCases
+from gatepost.admin.foreign import ForeignUseCases
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.insights import InsightUseCases
 from gatepost.admin.messages import MessageUseCases
@@ -42,6 +44,8 @@ class Service:
         self.provider = Provider(gateway)
         self.checks = CheckUseCases(gateway)
         self.insights = InsightUseCases(gateway, self.fixes)
+        self.foreign = ForeignUseCases(gateway)
+        self.explain = ExplainUseCases(gateway, self.foreign)
         self.reports = ReportUseCases(gateway, self.queue)
         self.flows = FlowUseCases(gateway, self.queue)
         self.events = EventUseCases(gateway, self.queue)

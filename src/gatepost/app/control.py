@@ -22,6 +22,7 @@ from gatepost.flow.checking import Checking
 from gatepost.flow.ending import RETURNED
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
+from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
@@ -75,6 +76,7 @@ class Control:
         self.quota: Quota
         self.names: Names
         self.foresight: Foresight
+        self.foreign: Foreign
 
     @property
     def settings(self) -> Settings:

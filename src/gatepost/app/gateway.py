@@ -18,6 +18,7 @@ from gatepost.flow.expiry import Expiry
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
 from gatepost.flow.flows import FlowKeeper
+from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
@@ -128,8 +129,9 @@ class Gateway:
         self.control.foresight = Foresight(
             self.journey, insights, names, quota, lambda: self._expiry.summaries
         )
+        self.control.foreign = Foreign(self.journey, insights)
         self.journey.observer.observers += [insights, self.control.facts, quota, names]
-        self.intelligence.parts += [insights, quota, names, self.control.foresight]
+        self.intelligence.parts += [insights, quota, names, self.control.foresight, self.control.foreign]
         self.control.checking.watchers += [insights.checked, names.checked]
         self.intelligence.parts.append(FlowKeeper(self.journey))
         self.intelligence.parts.append(Probing(self.journey, self.control.checking, insights.hosts))

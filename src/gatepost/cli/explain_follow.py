@@ -84,8 +84,8 @@ def foreign_body(system: str, summary: LogSummary) -> dict[str, Any]:
     """Return what a gateway is told of a log."""
     outgoing = [insight for insight in summary.insights if not insight.incoming]
     keys = (
-        "destination", "destinations", "class", "sub", "phase", "since", "last_seen", "stuck", "oldest_at", "attempts",
-        "returned", "trend", "server", "address", "text",
+        "destination", "class", "sub", "phase", "stuck", "oldest_at", "attempts", "returned", "over", "server",
+        "address", "text",
     )  # fmt: skip
     return {
         "system": system,

@@ -15,7 +15,7 @@ from gatepost.model.alert import Alert, Channel
 from gatepost.model.evidence import Ranking
 from gatepost.model.failure import FailureClass, iso
 from gatepost.model.ids import to_text
-from gatepost.model.insight import Insight
+from gatepost.model.insight import Insight, Scope
 
 MOST_CAUSES = 3
 MOST_FIXES = 3
@@ -152,6 +152,8 @@ class AlertFacts:
     async def _fixes(self, insight: Insight, lang: str) -> list[dict[str, object]]:
         say, number = translator(lang), to_text(insight.id)
         where = insight.fingerprint
+        if where.scope == Scope.FOREIGN:  # nothing of ours would mend a foreign system
+            return []
         target = Target(where.connector, where.destination_id, where.text, where.failure_class)
         situation, ranked = await self._situation_of(target)
         return [

@@ -62,11 +62,12 @@ class Alerting:
             print_ = insight.fingerprint
             connector = world.connector(print_.connector)
             here = summaries.get(print_.destination_id)
+            foreign = self._insights.loads(print_.destination_id)
             found.append(
                 Subject(
                     print_.text, "insight", print_.connector, connector.to if connector else "",
                     str(insight.severity), print_.failure_class,
-                    here.messages if here else 0,
+                    here.messages if here else foreign.messages if foreign else 0,
                     here.messages / total if here and total else 0.0,
                     here.oldest_expires_at if here else 0,
                     here.ages if here else (),

@@ -20,6 +20,7 @@ from gatepost.model.attempt import Failure, SessionFacts
 from gatepost.model.document import Document
 from gatepost.model.evidence import Neighbours
 from gatepost.model.failure import Concern, LastError, Phase, Reason, Verdict
+from gatepost.model.foreign import system_of
 from gatepost.model.insight import Insight, Scope
 from gatepost.model.mail import Item
 from gatepost.model.route import DestinationKey
@@ -46,6 +47,7 @@ class Insights:
         self._summaries = summaries
         self.book = Book(self._world.new_id, self._retention())
         self.hosts = Hosts()
+        self.loads: Callable[[int], Load | None] = lambda destination_id: None  # of foreign systems
         self._subscribers: list[Subscriber] = []
         self._pruned_at = 0
         self._common = CommonCause(journey, self.book)
@@ -210,6 +212,9 @@ class Insights:
         everything = sum(summary.messages for summary in summaries.values()) or 1
 
         def load(destination_id: int) -> Load:
+            foreign = self.loads(destination_id)
+            if foreign is not None:
+                return foreign
             rows = self.hosts.current(destination_id)
             found = Load(working=sum(row.works is not False for row in rows))
             summary = summaries.get(destination_id)
@@ -230,7 +235,7 @@ class Insights:
         return frozenset(
             destination_id
             for destination_id, connector in self.book.troubled().items()
-            if connector and connector not in there
+            if connector and connector not in there and not system_of(connector)
         )
 
     def _write(self, now: int) -> None:

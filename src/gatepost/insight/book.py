@@ -195,12 +195,17 @@ class Book:
             (Scope.DESTINATION, connector, destination_id, failure_class),
             (Scope.MESSAGES, "", 0, failure_class),
         ):
-            entry = self._open.get(key)
-            if entry is not None:
-                self._note(entry)
-                entry.ended += count
-                entry.touch()
+            if key in self._open:
+                self.ended_at(key, count)
                 return
+
+    def ended_at(self, key: Key, count: int) -> None:
+        """Count recipients that failed for good at one insight, where it is open."""
+        entry = self._open.get(key)
+        if entry is not None:
+            self._note(entry)
+            entry.ended += count
+            entry.touch()
 
     # ---------------------------------------------------------------- time
 
@@ -358,6 +363,8 @@ def _over(entry: Entry, load: Load, now: int, *, gone: bool) -> str:
     if gone and not load.messages:
         return "gone"
     silent = now - entry.last_seen
+    if scope == Scope.FOREIGN:
+        return "quiet" if silent >= entry.quiet_ms else ""  # nobody tells of it any more
     if scope == Scope.HOSTS:
         return "quiet" if silent >= STALE_HOSTS_MS else ""
     if scope == Scope.MESSAGES:

@@ -89,6 +89,8 @@ def severity(scope: str, failure_class: str, sub: str, load: Load, *, route: boo
         return Severity.MEDIUM if load.working <= 1 else Severity.LOW
     if scope == Scope.MESSAGES:
         return _of_messages(failure_class, load)
+    if scope == Scope.FOREIGN:
+        return worse(_of_stranger(load), _of_messages(failure_class, load))
     return _of_route(failure_class, sub, load) if route else _of_stranger(load)
 
 

@@ -40,6 +40,7 @@ class Scope(StrEnum):
     DESTINATION = "destination"  # one destination: everything that goes there
     HOSTS = "hosts"  # some hosts or addresses of a destination; others work, so that nothing waits
     MESSAGES = "messages"  # some messages or recipients at a destination that else works
+    FOREIGN = "foreign"  # a destination of a foreign mail system, by its log
     GATEWAY = "gateway"  # ourselves: our network, resolver, clock or disk, shown by many destinations at once
 
 

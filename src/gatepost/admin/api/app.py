@@ -91,6 +91,7 @@ def make_app(service: Service) -> FastAPI:
         alerts,
         checks,
         events,
+        explain,
         fixes,
         insights,
         messages,
@@ -123,6 +124,7 @@ def make_app(service: Service) -> FastAPI:
         fixes,
         alerts,
         checks,
+        explain,
         users,
         system,
         objects,  # last: they take every path that is left

@@ -55,6 +55,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         ("/sources", tr("Sources"), "inbox", "s"),
         ("/domains", tr("Accepted domains"), "world", "d"),
         ("/diagnostics", tr("Diagnostics"), "stethoscope", "x"),
+        ("/explain", tr("Explain"), "help", "h"),
     )),
     (tr("Watch"), (
         ("/alerts", tr("Alerts"), "bell", "a"),

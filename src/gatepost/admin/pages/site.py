@@ -7,12 +7,22 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatepost.admin.errors import AdminError
-from gatepost.admin.pages import account, home, insights, more, objects, queues, sign_in, static_files
+from gatepost.admin.pages import (
+    account,
+    explain,
+    home,
+    insights,
+    more,
+    objects,
+    queues,
+    sign_in,
+    static_files,
+)
 from gatepost.admin.pages.door import SignInFirst
 from gatepost.admin.pages.render import JSON_DOOR, JSON_OF_START, page, say_of
 
 OTHERS = ("/api/", "/static/")  # where .json means a file or an answer of its own
-PARTS = (static_files, sign_in, account, home, insights, queues, more, objects)
+PARTS = (static_files, sign_in, account, home, insights, queues, explain, more, objects)
 
 
 class JsonDoor:

@@ -54,6 +54,12 @@ class LogInsight:
     recipient: str  # of the latest
     text: str
 
+    @property
+    def over(self) -> bool:
+        """Whether it is no trouble any more: nothing waits, and it has not failed lately or works since."""
+        works = self.works_at > self.last_seen and not self.returned
+        return not self.stuck and (self.trending == "over" or works)
+
     def advice(self, lang: str) -> Advice:
         """Return what the catalogue says of it."""
         return explain(FailureClass(self.failure_class), lang, sub=self.sub, server=self.server)
@@ -79,6 +85,7 @@ class LogInsight:
             "delivered_later": self.delivered,
             "returned": self.returned,
             "trend": self.trending,
+            "over": self.over,
             "hours": [{"at": iso(at), "attempts": count} for at, count in self.trend],
             "works_at": _when(self.works_at),
             "side": advice.side,
