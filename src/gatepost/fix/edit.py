@@ -25,7 +25,7 @@ Parameters = Mapping[str, object]
 class BadFix(Exception):
     """A fix that cannot be made as asked: an English template, and what fills it."""
 
-    def __init__(self, text: str, **filling: object) -> None:
+    def __init__(self, text: str, /, **filling: object) -> None:
         super().__init__(text.format(**filling))
         self.text = text
         self.values = filling
