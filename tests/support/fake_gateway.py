@@ -1,20 +1,24 @@
 """A gateway for tests of the administration: real objects and metrics, a store that is a few dictionaries."""
 
+import asyncio
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
+from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.service import Service
 from gatepost.config.objects import from_tables
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.foreign import Foreign
+from gatepost.flow.jobs import Jobs
 from gatepost.insight.book import Book, Trouble
 from gatepost.insight.hosts import Hosts
 from gatepost.model.failure import LastError
 from gatepost.model.ids import first_of, to_text
 from gatepost.model.objects import Objects
 from gatepost.model.route import Candidate, DestinationKey, Route
+from gatepost.route.decide import Router
 from gatepost.storage.interface import (
     AttemptView,
     DestinationState,
@@ -148,6 +152,7 @@ class FakeStore:
         self.attempts_of = {FIRST: [attempt(0, OFFICE)], SECOND: [attempt(0, OFFICE)]}
         self.bodies = {FIRST: [b"Subject: hi\r\n\r", b"\n..dots\r\n"]}
         self.ok = True
+        self.kept = {}
         self.audited = {"balanced": True, "queued": 3}
 
     @staticmethod
@@ -272,6 +277,32 @@ class FakeStore:
 
         return pieces()
 
+    def write(self, change, done=None):
+        self.kept |= {(d.kind, d.key): d for d in change.documents}
+        for update in change.updates:
+            message = self.queued[update.destination_id, update.message_id]
+            fields = {
+                k: v
+                for k, v in update._asdict().items()
+                if v is not None and k in RecipientView._fields and k != "n"
+            }
+            del fields["destination_id"]
+            changed = tuple(r._replace(**fields) if r.n == update.n else r for r in message.recipients)
+            self.queued[update.destination_id, update.message_id] = message._replace(recipients=changed)
+        if done is not None:
+            asyncio.get_running_loop().call_soon(done, None)
+
+    async def document(self, kind, key):
+        return self.kept.get((kind, key))
+
+    async def documents(self, kind, *, prefix="", since=0, before=None, limit=1000):
+        return [
+            d for (k, key), d in sorted(self.kept.items(), reverse=True) if k == kind and d.data is not None
+        ]
+
+    async def forget(self, kind, before_ms):
+        return 0
+
     async def trace(self, which, limit):
         self.traced = which
         return list(self.finished.values())[:limit]
@@ -306,6 +337,19 @@ class FakeGateway:
         self.foreign = Foreign(SimpleNamespace(store=store), self.insights)
         self.ranked = None
         self.flows = FlowCounts(self.now)
+        self.new_id = count(first_of(NOW)).__next__
+        self.jobs = Jobs(self._journey(), self, QueueUseCases(self).places)
+
+    def _journey(self):
+        """Return as much of a journey as jobs need."""
+        router = Router(self.objects)
+        world = SimpleNamespace(
+            new_id=self.new_id, objects=self.objects, router=router, start=asyncio.ensure_future
+        )
+        return SimpleNamespace(
+            store=self.store, world=world, now=self.now, expiry_of=self.expiry_of, flying=set(), ending=set(),
+            lanes=SimpleNamespace(by_id={}), say=lambda event, **more: None,
+        )  # fmt: skip
 
     def subscribe(self, callback):
         self.subscribers.append(callback)

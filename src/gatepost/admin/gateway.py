@@ -14,6 +14,7 @@ from gatepost.flow.fixing import Fixing
 from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
+from gatepost.flow.jobs import Jobs
 from gatepost.flow.quota import Quota
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
@@ -119,6 +120,10 @@ class Gateway(Protocol):
     @property
     def fixing(self) -> Fixing:
         """Return what previews, applies and undoes fixes."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Return what carries actions out on any set of queued mail."""
 
     @property
     def checking(self) -> Checking:

@@ -1,12 +1,12 @@
 """Messages: those that wait, those of the past, one with everything that happened to it (R20, B2, B5)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import dataclass
 
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.queue import DestinationFilter, Place, QueueUseCases
+from gatepost.admin.queue import DestinationFilter, QueueUseCases, parsed
 from gatepost.admin.shapes import (
     Json,
     attempt_json,
@@ -21,6 +21,8 @@ from gatepost.admin.shapes import (
 )
 from gatepost.config.problems import BadValue
 from gatepost.config.values import seconds
+from gatepost.fix.filter import STATES, Filter, Term
+from gatepost.flow.searching import Around, Hit, Step, search
 from gatepost.model.failure import from_iso
 from gatepost.model.ids import from_text, to_text
 from gatepost.model.mail import BodyMissing
@@ -28,18 +30,14 @@ from gatepost.smtp.body import Unstuffer
 from gatepost.storage.interface import (
     AttemptView,
     DestinationState,
-    MessageFilter,
     MessageView,
-    QueuedMessage,
     RecipientView,
     TraceFilter,
 )
 
-PAGE = 200
 MAX_LIMIT = 1000
 ENDED_AT_ONCE = 200
 MAX_LOOKED_AT = 20_000  # rows that one request looks at before it answers with what it has
-STATES = ("ready", "active", "retry", "suspended", "deferred")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +52,35 @@ class MessageQuery:
     state: str = ""
     older_than: str = ""  # a duration
     ids: tuple[str, ...] = ()
+    filter: str = ""  # in the language of `fix.filter`; holds beside the others
 
     @property
     def empty(self) -> bool:
         """Return whether it names nothing, so that it would match everything."""
         return self == MessageQuery()
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One message at one destination that a query means."""
-
-    message: QueuedMessage
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """A query made ready: the parts that the store answers, and the parts that are judged here."""
-
-    query: MessageQuery
-    which: MessageFilter
-    now: int
+    def filtered(self) -> Filter:
+        """Return the one filter that all of it means; `Invalid` where it cannot be understood."""
+        terms: list[Term] = []
+        for field, value in (("connector", self.connector), ("destination", self.destination),
+                             ("to", self.recipient), ("code", self.code), ("state", self.state)):  # fmt: skip
+            if value:
+                terms.append(Term(field, ":", (value.lower(),)))
+        if self.sender is not None:
+            terms.append(Term("from", ":", (self.sender.lower() or "<>",)))
+        if self.state and self.state not in STATES:
+            raise Invalid(
+                tr('"{state}" is no state of a queued message: use one of {states}.'),
+                state=self.state,
+                states=", ".join(STATES),
+            )
+        if self.older_than:
+            terms.append(Term("age", ">", (), age(self.older_than)))
+        if self.ids:
+            terms.append(Term("id", ":", tuple(to_text(number_of(text)).lower() for text in self.ids)))
+        given = parsed(self.filter)
+        everything = (*terms, *given.terms)
+        return Filter(everything, " ".join(term.text() for term in everything))
 
 
 class MessageUseCases:
@@ -91,79 +96,30 @@ class MessageUseCases:
         """Return queued messages in the queue's order; `next` leads to the page behind them."""
         limit = max(1, min(limit, MAX_LIMIT))
         rows: list[Json] = []
-        last = ""
         looked_at = 0
-        async for found, cursor, looked_at in self._search(query, _cursor(after)):
-            if found is not None:
-                rows.append(self._row(found, await self._attempts_of(found)))
-            last = cursor
+        async for step in self._search(query, _cursor(after)):
+            looked_at += 1
+            position = step.position
+            if step.hit is not None:
+                rows.append(self._row(step.hit, await self._attempts_of(step.hit)))
             if len(rows) >= limit or looked_at >= MAX_LOOKED_AT:
-                return {"messages": rows, "next": last}
+                return {"messages": rows, "next": f"{position[0]}-{position[1]}"}
         return {"messages": rows, "next": None}
 
-    async def _search(
-        self, query: MessageQuery, after: tuple[int, int]
-    ) -> AsyncIterator[tuple[Found | None, str, int]]:
-        """Yield what a query means (None for a row that it does not), a cursor, and the rows looked at."""
-        search = self._prepare(query)
-        which = DestinationFilter(query.connector, query.destination)
-        places = [p for p in await self._queue.places() if p.matches(which)]
-        looked_at = 0
-        for place in sorted(places, key=lambda p: p.id):
-            if place.id < after[0] or not _state_possible(query.state, place):
-                continue
-            position = after if place.id == after[0] else (place.id, 0)
-            while True:
-                page = await self._gateway.store.messages(
-                    search.which._replace(destination_id=place.id), PAGE, position
-                )
-                for message in page:
-                    looked_at += 1
-                    position = (place.id, message.message_id)
-                    found = Found(message, place)
-                    good = await self._matches(search, found)
-                    yield found if good else None, f"{place.id}-{message.message_id}", looked_at
-                if len(page) < PAGE:
-                    break
+    async def _search(self, query: MessageQuery, after: tuple[int, int]) -> AsyncIterator[Step]:
+        gateway = self._gateway
+        which = query.filtered()
+        around = Around(gateway.store, gateway.now(), gateway.expiry_of)
+        async for step in search(around, await self._queue.places(), which, after):
+            yield step
 
-    def _prepare(self, query: MessageQuery) -> _Search:
-        if query.state and query.state not in STATES:
-            raise Invalid(
-                tr('"{state}" is no state of a queued message: use one of {states}.'),
-                state=query.state,
-                states=", ".join(STATES),
-            )
-        now = self._gateway.now()
-        domain = query.recipient[1:].lower() if query.recipient.startswith("@") else ""
-        which = MessageFilter(
-            domain=domain,
-            address="" if domain else query.recipient,
-            sender=query.sender,
-            message_id=number_of(query.ids[0]) if len(query.ids) == 1 else 0,
-            older_than=now - age(query.older_than) if query.older_than else 0,
-        )
-        return _Search(query, which, now)
-
-    async def _matches(self, search: _Search, found: Found) -> bool:
-        query, message = search.query, found.message
-        if len(query.ids) > 1 and to_text(message.message_id) not in query.ids:
-            return False
-        if query.state and not _in_state(query.state, found, search.now):
-            return False
-        if not query.code:
-            return True
-        error = found.place.summary.state.last_error
-        codes = {error.code, error.flow_code} if error is not None else set()
-        codes |= {c for a in (await self._attempts_of(found))[-1:] for c in (a.code, a.flow_code)}
-        return query.code in codes
-
-    async def _attempts_of(self, found: Found) -> list[AttemptView]:
+    async def _attempts_of(self, found: Hit) -> list[AttemptView]:
         """Return the attempts of a message that had its own; the destination's state says all of others."""
         if not any(recipient.attempts for recipient in found.message.recipients):
             return []
         return await self._gateway.store.attempts(found.message.message_id)
 
-    def _row(self, found: Found, attempts: list[AttemptView]) -> Json:
+    def _row(self, found: Hit, attempts: list[AttemptView]) -> Json:
         message, place = found.message, found.place
         state = place.summary.state
         hostname = self._gateway.settings.hostname
@@ -334,19 +290,6 @@ async def _unstuffed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     unstuffer = Unstuffer()
     async for piece in pieces:
         yield unstuffer.feed(piece)
-
-
-def _state_possible(state: str, place: Place) -> bool:
-    return state in ("", "deferred", "suspended") or place.summary.state.state == state
-
-
-def _in_state(state: str, found: Found, now: int) -> bool:
-    recipients: Iterable[RecipientView] = found.message.recipients
-    if state == "deferred":
-        return any(r.not_before > now for r in recipients)
-    if state == "suspended" and any(r.suspended for r in recipients):
-        return True
-    return found.place.summary.state.state == state
 
 
 def number_of(text: str) -> int:

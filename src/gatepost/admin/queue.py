@@ -1,17 +1,19 @@
 """The queue by destination: what waits where and why, and how an administrator steers it (R19, B5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, connectors_of, destination_name, queue_row
 from gatepost.config.problems import BadValue
 from gatepost.config.values import seconds
+from gatepost.fix.filter import FIELDS, BadFilter, Facts, Filter, like, parse_filter
+from gatepost.flow.searching import names_of
 from gatepost.model.failure import from_iso
 from gatepost.storage.interface import DestinationSummary
 
+PLACE_FIELDS = frozenset({"connector", "destination", "state", "code", "class", "age", "expires", "attempts"})
 LATEST = 253402300799999  # the end of the year 9999
 
 
@@ -22,11 +24,12 @@ class DestinationFilter:
     connector: str = ""
     destination: str = ""
     state: str = ""
+    filter: str = ""  # in the language of `fix.filter`, of the fields that a destination has
 
     @property
     def empty(self) -> bool:
         """Return whether it names nothing, so that it would match everything."""
-        return not (self.connector or self.destination or self.state)
+        return self == DestinationFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,11 @@ class Place:
             return False
         if which.state and state.state != which.state:
             return False
-        names = [str(state.id), self.name, state.next_hop, *self.name.split(", ")]
-        return not which.destination or any(_like(name, which.destination) for name in names)
+        return not which.destination or any(_like(name, which.destination) for name in names_of(self))
 
 
 def _like(name: str, pattern: str) -> bool:
-    return fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
+    return like(name, pattern.lower())
 
 
 class QueueUseCases:
@@ -71,9 +73,38 @@ class QueueUseCases:
         found = [s._replace(state=live.get(s.state.id, s.state)) for s in summaries]
         return [Place(s, destination_name(s.state, connectors)) for s in found]
 
+    async def _chosen(self, which: DestinationFilter) -> list[Place]:
+        """Return the destinations that a filter means."""
+        terms = parsed(which.filter, PLACE_FIELDS)
+        found = [p for p in await self.places() if p.matches(which)]
+        return [p for p in found if terms.empty or terms.matches(self._facts(p))]
+
+    def _facts(self, place: Place) -> Facts:
+        """Return what a filter can ask about a destination: age and expiry are those of its oldest message."""
+        summary, state = place.summary, place.summary.state
+        error = state.last_error
+        return Facts(
+            now=self._gateway.now(),
+            message_id=0,
+            accepted_at=summary.oldest_at or self._gateway.now(),
+            expires_at=summary.oldest_expires_at,
+            size=summary.bytes,
+            recipients=summary.recipients,
+            sender="",
+            address="",
+            connector=state.connector,
+            destination=names_of(place),
+            source="",
+            header_id="",
+            attempts=state.attempts,
+            states=frozenset({state.state}),
+            codes=frozenset({error.code, error.flow_code}) if error is not None else frozenset(),
+            failure_class=error.failure_class if error is not None else "",
+        )
+
     async def rows(self, which: DestinationFilter = DestinationFilter()) -> list[Json]:
         """Return what waits, destination by destination, the most first."""
-        places = [p for p in await self.places() if p.matches(which) and _worth_showing(p)]
+        places = [p for p in await self._chosen(which) if _worth_showing(p)]
         places.sort(key=lambda p: (-p.summary.messages, p.summary.state.connector, p.name))
         return [queue_row(p.summary, p.name) for p in places]
 
@@ -91,12 +122,12 @@ class QueueUseCases:
                 tr("This would suspend every destination: name a connector or a destination, or say all.")
             )
         ends = moment(until, self._gateway.now())
-        places = [p for p in await self.places() if p.matches(which) and _worth_showing(p)]
+        places = [p for p in await self._chosen(which) if _worth_showing(p)]
         return self._each(places, dry_run, lambda p: self._gateway.suspend(p.id, who, reason, ends))
 
     async def resume(self, which: DestinationFilter, who: str, *, dry_run: bool) -> Json:
         """End the suspension of destinations."""
-        places = [p for p in await self.places() if p.matches(which) and p.summary.state.state == "suspended"]
+        places = [p for p in await self._chosen(which) if p.summary.state.state == "suspended"]
         return self._each(places, dry_run, lambda p: self._gateway.resume(p.id, who))
 
     async def audit(self) -> Json:
@@ -104,7 +135,7 @@ class QueueUseCases:
         return await self._gateway.store.audit()
 
     async def _waiting(self, which: DestinationFilter) -> list[Place]:
-        return [p for p in await self.places() if p.matches(which) and p.summary.messages]
+        return [p for p in await self._chosen(which) if p.summary.messages]
 
     def _each(self, places: list[Place], dry_run: bool, act: Callable[[Place], bool]) -> Json:
         """Do something to each destination (or only say so) and return the counts."""
@@ -124,6 +155,21 @@ class QueueUseCases:
                 for p in done
             ],
         }
+
+
+def parsed(text: str, fields: Container[str] = FIELDS) -> Filter:
+    """Return the filter that a text means; `Invalid` where it cannot be understood, or asks for other fields."""
+    try:
+        found = parse_filter(text)
+    except BadFilter as problem:
+        raise Invalid(problem.text, (), **problem.values) from None
+    strange = [term.field for term in found.terms if term.field not in fields]
+    if strange:
+        raise Invalid(
+            tr('"{field}" is about messages, not about destinations: use gatepost message instead.'),
+            field=strange[0],
+        )
+    return found
 
 
 def _worth_showing(place: Place) -> bool:

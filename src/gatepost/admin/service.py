@@ -17,6 +17,7 @@ from gatepost.admin.flows import FlowUseCases
 from gatepost.admin.foreign import ForeignUseCases
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.insights import InsightUseCases
+from gatepost.admin.jobs import JobUseCases
 from gatepost.admin.messages import MessageUseCases
 from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.oidc import Provider
@@ -37,6 +38,7 @@ class Service:
         self.objects = ObjectUseCases(gateway)
         self.queue = QueueUseCases(gateway)
         self.messages = MessageUseCases(gateway, self.queue)
+        self.jobs = JobUseCases(gateway, self.queue)
         self.tokens = TokenUseCases(gateway)
         self.fixes = FixUseCases(gateway)
         self.alerts = AlertUseCases(gateway)

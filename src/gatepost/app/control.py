@@ -25,6 +25,7 @@ from gatepost.flow.fixing import Fixing
 from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
+from gatepost.flow.jobs import Jobs
 from gatepost.flow.journey import Journey
 from gatepost.flow.names import Names
 from gatepost.flow.quota import Quota
@@ -68,6 +69,7 @@ class Control:
         self._reload = reload
         self.started = False
         self.fixing: Fixing
+        self.jobs: Jobs
         self.alerting: Alerting
         self.checking = Checking(journey)
         self.facts: FactsOf

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.serve import serve_admin
 from gatepost.admin.service import Service
 from gatepost.app import building, process
@@ -22,6 +23,7 @@ from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
+from gatepost.flow.jobs import Jobs
 from gatepost.flow.journey import Journey
 from gatepost.flow.names import Names
 from gatepost.flow.probing import Probing
@@ -91,6 +93,8 @@ class Gateway:
         self.intelligence.parts.append(fixing)
         self.journey.observer.observers.append(fixing)
         self.control.fixing = fixing
+        self.control.jobs = Jobs(self.journey, self.control, QueueUseCases(self.control).places)
+        self.intelligence.parts.append(self.control.jobs)
         self._make_alerts()
         await self.intelligence.restore()
         self._listener = building.make_listener(self.world, self.journey, self.control.quota)

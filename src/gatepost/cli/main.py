@@ -22,7 +22,8 @@ COMMANDS = {
     "domain": ("gatepost.cli.domain:domain", tr("Which domains are ours: accepted domains.")),
     "source": ("gatepost.cli.source:source", tr("Who may hand mail in: sources.")),
     "queue": ("gatepost.cli.queue:queue", tr("What waits where and why, and steering it.")),
-    "message": ("gatepost.cli.message:message", tr("Messages that wait: find, show, end, save.")),
+    "message": ("gatepost.cli.message_actions:message", tr("Messages that wait: find, show, end, save.")),
+    "job": ("gatepost.cli.job:job", tr("Actions on many messages: progress, stop, undo.")),
     "insight": (
         "gatepost.cli.insight:insight",
         tr("What is broken, since when, whose side it is, what to do."),

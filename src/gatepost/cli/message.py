@@ -8,14 +8,11 @@ import click
 from gatepost.cli.client import Client, path
 from gatepost.cli.frame import (
     DONE,
-    NEGATIVE,
     USAGE,
     Group,
     Refusal,
     State,
     argument,
-    dry_run,
-    flag,
     group,
     option,
     tr,
@@ -30,6 +27,15 @@ message: Group = group(
 )
 
 
+def filter_option() -> click.Option:
+    """Return the option that takes a filter, the same everywhere."""
+    return option(
+        "--filter",
+        metavar="TERMS",
+        text=tr("Terms that must all hold: 'from:ann@a.example age>4h -to:@b.example' (docs/filters.md)."),
+    )
+
+
 def which() -> list[click.Parameter]:
     """Return the options that say which messages."""
     return [
@@ -40,12 +46,13 @@ def which() -> list[click.Parameter]:
         option("--code", metavar="CODE", text=tr("With this last error, 4.4.316.")),
         option("--state", "in_state", type=click.Choice(STATES), text=tr("In this state.")),
         option("--older-than", metavar="DURATION", text=tr("Accepted longer ago than this, 4h.")),
+        filter_option(),
     ]
 
 
 def filters(given: dict[str, Any]) -> dict[str, Any]:
     """Return the filters that the options mean."""
-    names = ("connector", "destination", "sender", "recipient", "code", "in_state", "older_than")
+    names = ("connector", "destination", "sender", "recipient", "code", "in_state", "older_than", "filter")
     found = {name: given[name] for name in names if given.get(name) is not None}
     if "in_state" in found:
         found["state"] = found.pop("in_state")
@@ -58,7 +65,8 @@ def filters(given: dict[str, Any]) -> dict[str, Any]:
     message,
     "list",
     tr("List messages that wait."),
-    "gatepost message list --connector to-office --older-than 4h --json",
+    "gatepost message list --connector to-office --older-than 4h --json\n"
+    "gatepost message list --filter 'code:4.4.316 age>4h size<1MB'",
     params=[
         *which(),
         option("--limit", type=click.IntRange(1, 1000), default=100, text=tr("At most so many.")),

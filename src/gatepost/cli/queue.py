@@ -29,6 +29,12 @@ def which() -> list[click.Parameter]:
     return [
         option("--connector", metavar="NAME", default="", text=tr("Of this connector (* matches anything).")),
         option("--destination", metavar="NAME", default="", text=tr("This destination: name, host or id.")),
+        option(
+            "--filter",
+            metavar="TERMS",
+            default="",
+            text=tr("Terms that must all hold: 'class:connection_refused age>4h' (docs/filters.md)."),
+        ),
     ]
 
 
@@ -42,7 +48,11 @@ def which() -> list[click.Parameter]:
 def list_(state: State, connector: str, destination: str, **more: Any) -> int:
     """List the queue."""
     rows = Client(state).get(
-        path("queue"), connector=connector, destination=destination, state=more["in_state"]
+        path("queue"),
+        connector=connector,
+        destination=destination,
+        state=more["in_state"],
+        filter=more["filter"],
     )
     if state.as_json:
         print_json(rows)
@@ -104,9 +114,9 @@ def _report(state: State, answer: dict[str, Any], would: str, done: str) -> int:
     "gatepost queue retry --connector to-office",
     params=[*which(), dry_run()],
 )
-def retry(state: State, connector: str, destination: str, dry_run: bool) -> int:
+def retry(state: State, connector: str, destination: str, dry_run: bool, **more: Any) -> int:
     """Try now."""
-    body = {"connector": connector, "destination": destination, "dry_run": dry_run}
+    body = {"connector": connector, "destination": destination, "filter": more["filter"], "dry_run": dry_run}
     return _report(
         state,
         Client(state).post(path("queue", "retry"), body),
@@ -135,6 +145,7 @@ def suspend(state: State, connector: str, destination: str, dry_run: bool, **mor
     body = {
         "connector": connector,
         "destination": destination,
+        "filter": more["filter"],
         "reason": more["reason"],
         "until": more["until"],
         "all": more["everything"],
@@ -155,9 +166,9 @@ def suspend(state: State, connector: str, destination: str, dry_run: bool, **mor
     "gatepost queue resume --connector to-office",
     params=[*which(), dry_run()],
 )
-def resume(state: State, connector: str, destination: str, dry_run: bool) -> int:
+def resume(state: State, connector: str, destination: str, dry_run: bool, **more: Any) -> int:
     """Resume."""
-    body = {"connector": connector, "destination": destination, "dry_run": dry_run}
+    body = {"connector": connector, "destination": destination, "filter": more["filter"], "dry_run": dry_run}
     return _report(
         state,
         Client(state).post(path("queue", "resume"), body),

@@ -37,9 +37,10 @@ NUMBER_FIELDS = (*SPAN_FIELDS, "size", "attempts", "recipients")
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
 LONGEST = 2000  # characters of a filter
 MOST_TERMS = 50
-_TOKEN = re.compile(r'(?:[^\s"]|"[^"]*")+')
+_TOKEN = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*")+')
 _TERM = re.compile(r"(-?)([a-z-]+)(>=|<=|:|=|>|<)(.*)", re.DOTALL)
-_VALUE = re.compile(r'"([^"]*)"|([^,"]+)')
+_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,"]+)')
+_ESCAPED = re.compile(r"\\(.)")
 _COMPARE: Mapping[str, Callable[[int, int], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
@@ -88,6 +89,14 @@ class Term:
         """Tell whether a recipient fulfils it."""
         found = self._number_holds(facts) if self.compare in _COMPARE else self._text_holds(facts)
         return found is not self.negated
+
+    def text(self) -> str:
+        """Return it as it is written; reading that gives the same term."""
+        sign = "-" if self.negated else ""
+        if self.field in NUMBER_FIELDS:
+            unit = f"{self.number // 1000}s" if self.field in SPAN_FIELDS else str(self.number)
+            return f"{sign}{self.field}{self.compare}{unit}"
+        return f"{sign}{self.field}:" + ",".join(_quoted(value) for value in self.values)
 
     def _number_holds(self, facts: Facts) -> bool:
         return _COMPARE[self.compare](_number_of(self.field, facts), self.number)
@@ -139,11 +148,11 @@ class Filter:
         return now - max(spans) if spans else 0
 
 
-def parse_filter(text: str) -> Filter:
+def parse_filter(text: str, longest: int = LONGEST) -> Filter:
     """Return the filter that a text means; raises `BadFilter` with a sentence that says what to write."""
-    if len(text) > LONGEST:
-        raise BadFilter(tr("A filter has {most} characters at most."), most=LONGEST)
-    if text.count('"') % 2:
+    if len(text) > longest:
+        raise BadFilter(tr("A filter has {most} characters at most."), most=longest)
+    if _TOKEN.sub("", text).strip():
         raise BadFilter(tr("A quotation mark in the filter has no second one."))
     words = _TOKEN.findall(text)
     if len(words) > MOST_TERMS:
@@ -174,8 +183,12 @@ def _term(word: str) -> Term:
         return Term(field, compare, (), _measure(field, value), bool(minus))
     if compare != ":":
         raise BadFilter(tr('"{field}" is a text: write {field}:value, without < or >.'), field=field)
-    alternatives = tuple(a.lower() if a else b.lower() for a, b in _VALUE.findall(value))
+    alternatives = [_ESCAPED.sub(r"\1", a).lower() if a else b.lower() for a, b in _VALUE.findall(value)]
     return Term(field, ":", tuple(_checked(field, v) for v in alternatives), 0, bool(minus))
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _measure(field: str, value: str) -> int:

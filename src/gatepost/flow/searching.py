@@ -76,8 +76,7 @@ async def search(
         if number < after[0]:
             continue
         position = after if number == after[0] else (number, 0)
-        page: list[QueuedMessage] = []
-        while not position[1] or len(page) == PAGE:
+        while True:
             page = await around.store.messages(narrow._replace(destination_id=number), PAGE, position)
             for message in page:
                 position = (number, message.message_id)

@@ -220,7 +220,7 @@ def test_a_cancel_is_previewed_with_counts_and_then_done():
     """B5: preview first; the null sender gets no report (R4)."""
     gateway, service = make()
     query = MessageQuery(connector="to-office")
-    preview = run(service.messages.cancel(query, "ann", ndr=True, everything=False, dry_run=True))
+    preview = run(service.jobs.cancel(query, "ann", ndr=True, everything=False, dry_run=True))
     assert (preview["messages"], preview["recipients"], preview["reports"], preview["bytes"]) == (
         2,
         2,
@@ -228,7 +228,7 @@ def test_a_cancel_is_previewed_with_counts_and_then_done():
         2560,
     )
     assert gateway.done == []
-    answer = run(service.messages.cancel(query, "ann", ndr=True, everything=False, dry_run=False))
+    answer = run(service.jobs.cancel(query, "ann", ndr=True, everything=False, dry_run=False))
     assert (answer["ended"], answer["under_way"]) == (2, 0)
     assert gateway.done[0] == ("cancel", OFFICE.id, FIRST, (1,), "ann", True)
 
@@ -236,8 +236,8 @@ def test_a_cancel_is_previewed_with_counts_and_then_done():
 def test_ending_every_message_must_be_said():
     _, service = make()
     with pytest.raises(Invalid, match="say all"):
-        run(service.messages.cancel(MessageQuery(), "ann", ndr=False, everything=False, dry_run=True))
-    answer = run(service.messages.cancel(MessageQuery(), "ann", ndr=False, everything=True, dry_run=True))
+        run(service.jobs.cancel(MessageQuery(), "ann", ndr=False, everything=False, dry_run=True))
+    answer = run(service.jobs.cancel(MessageQuery(), "ann", ndr=False, everything=True, dry_run=True))
     assert (answer["messages"], answer["recipients"], answer["reports"]) == (2, 3, 0)
 
 

@@ -50,7 +50,7 @@ CORPUS = [
         1,
         "There is no message 0000000000001: it never was here, or is forgotten.",
     ),
-    (["message", "cancel"], 2, "This would end every message: name ids or a filter, or say all."),
+    (["message", "cancel"], 2, "This would touch every message: name ids or a filter, or say all."),
     (
         ["message", "list", "--older-than", "soon"],
         2,

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from gatepost.admin.api.app import Operator, Reader, Use
 from gatepost.admin.api.checks import LINES, written
 from gatepost.admin.api.documentation import Body, media
+from gatepost.admin.api.fixes import say_of, via_of
+from gatepost.admin.jobs import Wanted
 from gatepost.admin.messages import MessageQuery, number_of, past
 from gatepost.model.ids import to_text
 from gatepost.storage.interface import TraceFilter
@@ -27,6 +29,11 @@ class Which(BaseModel):
     code: str = Field("", max_length=20, description="The code of the last error, 4.4.316.")
     state: str = Field("", max_length=20, description="ready, active, retry, suspended or deferred.")
     older_than: str = Field("", max_length=20, description="A duration: 4h.")
+    filter: str = Field(
+        "",
+        max_length=2000,
+        description="Terms that must all hold: `from:ann@a.example age>4h code:4.4.316,4.4.315 -to:@b.example`.",
+    )
 
     def query(self, ids: list[str] | None = None) -> MessageQuery:
         """Return the query of the use cases."""
@@ -39,6 +46,7 @@ class Which(BaseModel):
             self.state,
             self.older_than,
             tuple(ids or ()),
+            self.filter,
         )
 
 
@@ -58,6 +66,20 @@ class Cancel(Which):
     all: bool = Field(default=False, description="Needed where nothing is named, so that all are meant.")
     ndr: bool = Field(default=True, description="Whether the senders get a report.")
     dry_run: bool = False
+
+
+class Act(Which):
+    """Which messages to act on (by id, by filter, or all), with what, and why."""
+
+    model_config = Body.model_config
+
+    ids: list[str] = Field(default_factory=list, max_length=10_000)
+    all: bool = Field(default=False, description="Needed where nothing is named, so that all are meant.")
+    until: str = Field("", max_length=40, description="suspend, expire: a duration from now (4h) or a time.")
+    by: str = Field("", max_length=200, description="reroute: the connector to send by.")
+    reason: str = Field("", max_length=500)
+    dry_run: bool = Field(default=False, description="Only count what would be touched.")
+    wait: float = Field(2.0, ge=0, le=20, description="Seconds to wait for the end of the job.")
 
 
 class Trace(BaseModel):
@@ -84,7 +106,7 @@ async def listed(service: Use, _caller: Reader, page: Annotated[Page, Query()]) 
 @router.post("/messages/cancel")
 async def cancel(service: Use, caller: Operator, which: Cancel) -> Json:
     """End messages for good."""
-    return await service.messages.cancel(
+    return await service.jobs.cancel(
         which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
     )
 
@@ -97,6 +119,57 @@ async def cancel_stream(service: Use, caller: Operator, which: Cancel) -> Stream
     )
     first = await anext(steps)  # what makes no sense is said before the answer begins
     return StreamingResponse(written(first, steps, events=False), media_type=LINES)
+
+
+@router.post("/messages/actions/{action}")
+async def act(request: Request, service: Use, caller: Operator, action: str, wanted: Act) -> Json:
+    """Begin an action on any set of queued mail, or its preview; answers with the job.
+
+    Actions: retry, suspend, resume, reroute, expire, return_now, delete. Ask /jobs/{id} for the rest of a long one.
+    """
+    parameters = {"until": wanted.until, "by": wanted.by}
+    order = Wanted(
+        action,
+        wanted.query(wanted.ids),
+        parameters,
+        wanted.reason,
+        via_of(request),
+        everything=wanted.all,
+        dry_run=wanted.dry_run,
+    )
+    return await service.jobs.start(order, caller, say_of(request), wanted.wait)
+
+
+@router.get("/jobs")
+async def jobs(
+    request: Request, service: Use, _caller: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[Json]:
+    """Return jobs, newest first."""
+    return await service.jobs.listed(limit, say_of(request))
+
+
+@router.get("/jobs/{job}")
+async def job(
+    request: Request,
+    service: Use,
+    _caller: Reader,
+    job: str,
+    wait: Annotated[float, Query(ge=0, le=20, description="Seconds to wait for its end.")] = 0,
+) -> Json:
+    """Return a job with how far it is."""
+    return await service.jobs.show(job, say_of(request), wait)
+
+
+@router.post("/jobs/{job}/stop")
+async def stop(request: Request, service: Use, caller: Operator, job: str) -> Json:
+    """Stop a job that runs; what it has done so far stays done."""
+    return await service.jobs.stop(job, caller, say_of(request))
+
+
+@router.post("/jobs/{job}/undo")
+async def undo(request: Request, service: Use, caller: Operator, job: str) -> Json:
+    """Put back what a job changed, where the mail still waits."""
+    return await service.jobs.undo(job, caller, say_of(request))
 
 
 @router.get("/messages/{message_id}")

@@ -11,6 +11,7 @@ from gatepost.admin.queue import DestinationFilter
 
 router = APIRouter(tags=["queue"])
 Json = dict[str, Any]
+FILTER = "Terms that must all hold, of connector, destination, state, code, class, age, expires, attempts."
 
 
 class Which(Body):
@@ -19,11 +20,12 @@ class Which(Body):
     connector: str = Field("", max_length=200, description="Name of a connector, `*` matches any characters.")
     destination: str = Field("", max_length=1000, description="Name, host or id of a destination.")
     state: str = Field("", max_length=20, description="ready, active, retry or suspended.")
+    filter: str = Field("", max_length=2000, description=FILTER)
     dry_run: bool = Field(default=False, description="Only say what would happen.")
 
-    def filter(self) -> DestinationFilter:
+    def chosen(self) -> DestinationFilter:
         """Return the filter of the use cases."""
-        return DestinationFilter(self.connector, self.destination, self.state)
+        return DestinationFilter(self.connector, self.destination, self.state, self.filter)
 
 
 class Suspension(Which):
@@ -43,22 +45,23 @@ async def queue(
     connector: Annotated[str, Query(max_length=200)] = "",
     destination: Annotated[str, Query(max_length=1000)] = "",
     state: Annotated[str, Query(max_length=20)] = "",
+    filter: Annotated[str, Query(max_length=2000, description=FILTER)] = "",  # noqa: A002 - the name in the URL
 ) -> list[Json]:
     """Return what waits, destination by destination."""
-    return await service.queue.rows(DestinationFilter(connector, destination, state))
+    return await service.queue.rows(DestinationFilter(connector, destination, state, filter))
 
 
 @router.post("/queue/retry")
 async def retry(service: Use, _caller: Operator, which: Which) -> Json:
     """Try destinations now."""
-    return await service.queue.retry(which.filter(), dry_run=which.dry_run)
+    return await service.queue.retry(which.chosen(), dry_run=which.dry_run)
 
 
 @router.post("/queue/suspend")
 async def suspend(service: Use, caller: Operator, which: Suspension) -> Json:
     """Hold destinations back."""
     return await service.queue.suspend(
-        which.filter(),
+        which.chosen(),
         caller.name,
         which.reason,
         which.until,
@@ -70,7 +73,7 @@ async def suspend(service: Use, caller: Operator, which: Suspension) -> Json:
 @router.post("/queue/resume")
 async def resume(service: Use, caller: Operator, which: Which) -> Json:
     """End suspensions."""
-    return await service.queue.resume(which.filter(), caller.name, dry_run=which.dry_run)
+    return await service.queue.resume(which.chosen(), caller.name, dry_run=which.dry_run)
 
 
 @router.get("/queue/audit")

@@ -94,7 +94,7 @@ async def cancel(request: Request, service: Use, visitor: Looking) -> Response:
     form = await request.form()
     chosen = tuple(str(value) for value in form.getlist("id"))
     if chosen:
-        await service.messages.cancel(
+        await service.jobs.cancel(
             MessageQuery(ids=chosen), visitor.caller.name, ndr=form.get("how") == "return", everything=False,
             dry_run=False,
         )  # fmt: skip

@@ -1,0 +1,176 @@
+"""Actions on any set of queued mail, as people and programs use them: preview, progress, stop, undo (B5)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from gatepost.admin.auth import Caller
+from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
+from gatepost.admin.gateway import Gateway
+from gatepost.admin.messages import MessageQuery
+from gatepost.admin.queue import QueueUseCases
+from gatepost.admin.shapes import Json, when
+from gatepost.fix.bulk import BULK
+from gatepost.fix.edit import BadFix
+from gatepost.flow.jobs import Order
+from gatepost.i18n import Translator
+from gatepost.model.ids import to_text
+from gatepost.model.job import Job
+
+WAIT = 2.0  # seconds that an answer waits for a job to end
+LONGEST_WAIT = 20.0
+CANCEL_WAIT = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants done with which mail; `everything` is needed where nothing is named."""
+
+    action: str
+    query: MessageQuery
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    reason: str = ""
+    via: str = "api"
+    everything: bool = False
+    dry_run: bool = False
+    typed: str | None = None  # how many recipients end for good, typed by whoever was asked
+
+
+class JobUseCases:
+    """What can be asked of and done with jobs."""
+
+    def __init__(self, gateway: Gateway, queue: QueueUseCases) -> None:
+        self._gateway = gateway
+        self._queue = queue
+
+    async def start(self, wanted: Wanted, caller: Caller, say: Translator, wait: float = WAIT) -> Json:
+        """Begin a job, or the preview of one; a short one has ended in the answer."""
+        if not wanted.dry_run:
+            caller.need("operate")
+        if wanted.typed is not None and not wanted.dry_run:
+            await self._agreed(wanted, caller.name)
+        job = await self._started(wanted, caller.name)
+        return await self._json(await self._gateway.jobs.wait(job, min(wait, LONGEST_WAIT)), say)
+
+    async def _started(self, wanted: Wanted, who: str) -> Job:
+        which = wanted.query.filtered()
+        if which.empty and not wanted.everything:
+            raise Invalid(tr("This would touch every message: name ids or a filter, or say all."))
+        order = Order(
+            wanted.action, which, wanted.parameters, who, wanted.via, wanted.reason[:500], wanted.dry_run
+        )
+        try:
+            return await self._gateway.jobs.start(order)
+        except BadFix as problem:
+            raise Invalid(problem.text, (), **problem.values) from None
+
+    async def _agreed(self, wanted: Wanted, who: str) -> None:
+        """Raise `Invalid` where mail would end for good and whoever asks has not typed how much."""
+        preview = await self._started(replace(wanted, dry_run=True), who)
+        ends = (await self._gateway.jobs.wait(preview, LONGEST_WAIT)).counts.recipients
+        if BULK[wanted.action].destructive and (wanted.typed or "").strip() != str(ends):
+            raise Invalid(tr("This ends {n} recipients for good: type {n} to go on."), n=ends)
+
+    async def cancel(
+        self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
+    ) -> Json:
+        """End messages for good, with a report to their senders or without a word; return the counts."""
+        if query.empty and not everything:
+            raise Invalid(tr("This would end every message: name ids or a filter, or say all."))
+        action = "return_now" if ndr else "delete"
+        job = await self._started(Wanted(action, query, everything=everything, dry_run=dry_run), who)
+        job = await self._gateway.jobs.wait(job, CANCEL_WAIT)
+        counts = job.counts
+        return {
+            "dry_run": dry_run,
+            "ndr": ndr,
+            "messages": counts.messages,
+            "recipients": counts.recipients,
+            "ended": counts.done,
+            "under_way": counts.under_way,
+            "reports": counts.reports if ndr else 0,
+            "bytes": counts.octets,
+            "rows": await self._rows(job),
+            "job": to_text(job.id),
+            "state": job.state,
+        }
+
+    async def _find(self, number: str) -> Job:
+        job = await self._gateway.jobs.find(number)
+        if job is None:
+            raise NotFound(tr("There is no job {id}: see gatepost job list."), id=number)
+        return job
+
+    async def show(self, number: str, say: Translator, wait: float = 0.0) -> Json:
+        """Return a job, at the latest when it has ended or after so many seconds."""
+        job = await self._find(number)
+        return await self._json(await self._gateway.jobs.wait(job, min(wait, LONGEST_WAIT)), say)
+
+    async def listed(self, limit: int, say: Translator) -> list[Json]:
+        """Return jobs, newest first."""
+        return [await self._json(job, say) for job in await self._gateway.jobs.listed(limit)]
+
+    async def stop(self, number: str, caller: Caller, say: Translator) -> Json:
+        """Stop a job that runs; what it has done so far stays done."""
+        job = await self._find(number)
+        try:
+            return await self._json(await self._gateway.jobs.halt(job, caller.name), say)
+        except BadFix as problem:
+            raise Conflict(problem.text, (), **problem.values) from None
+
+    async def undo(self, number: str, caller: Caller, say: Translator) -> Json:
+        """Put back what a job changed, where the mail still waits."""
+        job = await self._find(number)
+        try:
+            return await self._json(await self._gateway.jobs.undo(job, caller.name), say)
+        except BadFix as problem:
+            raise Conflict(problem.text, (), **problem.values) from None
+
+    async def _rows(self, job: Job) -> list[Json]:
+        places = {str(p.id): p for p in await self._queue.places()}
+        found = [(places.get(number), n) for number, n in job.counts.places.items()]
+        return [
+            {"connector": p.summary.state.connector, "destination": p.name, "messages": n}
+            for p, n in found
+            if p is not None
+        ]
+
+    async def _json(self, job: Job, say: Translator) -> Json:
+        action, counts = BULK[job.action], job.counts
+        return {
+            "id": to_text(job.id),
+            "action": job.action,
+            "title": say(action.title),
+            "does": say(action.does),
+            "filter": job.filter,
+            "parameters": {**job.parameters, **_time_of(job)},
+            "who": job.who,
+            "via": job.via,
+            "reason": job.reason,
+            "at": when(job.at),
+            "dry_run": job.dry_run,
+            "state": job.state,
+            "problem": job.problem,
+            "progress": round(counts.looked_at / counts.to_look_at, 4) if counts.to_look_at else 1.0,
+            "messages": counts.messages,
+            "recipients": counts.recipients,
+            "done": counts.done,
+            "under_way": counts.under_way,
+            "reports": counts.reports if job.action == "return_now" else 0,
+            "bytes": counts.octets,
+            "known": counts.known,
+            "unknown": counts.unknown,
+            "fate": action.fate,
+            "samples": list(counts.samples),
+            "rows": await self._rows(job),
+            "undo": action.undo,
+            "destructive": action.destructive,
+            "ends_at": when(job.ends_at),
+            "finished_at": when(job.finished_at),
+            "undone_at": when(job.undone_at),
+            "undone_by": job.undone_by,
+        }
+
+
+def _time_of(job: Job) -> Json:
+    until = job.parameters.get("until")
+    return {"until": when(until)} if isinstance(until, int) else {}
