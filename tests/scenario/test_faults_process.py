@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.gateway import FAST, GatewayProcess
-from tests.support.load import Load
+from tests.support.load import Load, fill
 from tests.support.memory import cpu_seconds, descriptors, resident
 from tests.support.peers import answers, free_port, wait_until
 from tests.support.smtp_server import FaultServer
@@ -228,7 +228,7 @@ def test_fifty_thousand_waiting_messages_do_not_keep_the_gateway_from_greeting(t
     gateway = GatewayProcess(tmp_path, delivery=FAST)
     with gateway:
         gateway.apply(OBJECTS.format(port=port))
-        fill(gateway, QUEUED)
+        fill(gateway.smtp_port, QUEUED)
         assert gateway.queued() == QUEUED
     begun = time.monotonic()
     gateway.start()
@@ -249,20 +249,3 @@ def test_fifty_thousand_waiting_messages_do_not_keep_the_gateway_from_greeting(t
         assert gateway.ask("queue/audit")["balanced"]
     finally:
         gateway.stop()
-
-
-def fill(gateway: GatewayProcess, count: int) -> None:
-    """Hand in small messages, many in one write (pipelined by transactions), over one connection."""
-    message = "MAIL FROM:<ann@client.test>\r\nRCPT TO:<r{}@partner.test>\r\nDATA\r\n"
-    with socket.create_connection(("127.0.0.1", gateway.smtp_port), 30) as sock:
-        stream = sock.makefile("rb")
-        assert stream.readline().startswith(b"220")
-        sock.sendall(b"EHLO filler\r\n")
-        while not stream.readline().startswith(b"250 "):
-            pass
-        for number in range(count):
-            sock.sendall(message.format(number).encode())
-            for code in (b"250", b"250", b"354"):
-                assert stream.readline().startswith(code)
-            sock.sendall(b"Subject: x\r\n\r\nHello\r\n.\r\n")
-            assert stream.readline().startswith(b"250")

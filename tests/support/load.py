@@ -1,9 +1,11 @@
 """Clients that send until they are told to stop, and remember what was acknowledged, how fast, and what was refused."""
 
 import smtplib
+import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 
@@ -92,3 +94,27 @@ class Load:
         self.ended.set()
         for thread in self._threads:
             thread.join(20)
+
+
+def fill(port: int, count: int, sessions: int = 10) -> None:
+    """Hand in that many small messages to `rN@partner.test`, by so many sessions at once."""
+    with ThreadPoolExecutor(sessions) as pool:
+        shares = [pool.submit(_fill, port, range(start, count, sessions)) for start in range(sessions)]
+        for share in shares:
+            share.result()
+
+
+def _fill(port: int, numbers: range) -> None:
+    message = "MAIL FROM:<ann@client.test>\r\nRCPT TO:<r{}@partner.test>\r\nDATA\r\n"
+    with socket.create_connection(("127.0.0.1", port), 60) as sock:
+        stream = sock.makefile("rb")
+        assert stream.readline().startswith(b"220")
+        sock.sendall(b"EHLO filler\r\n")
+        while not stream.readline().startswith(b"250 "):
+            pass
+        for number in numbers:
+            sock.sendall(message.format(number).encode())
+            for code in (b"250", b"250", b"354"):
+                assert stream.readline().startswith(code)
+            sock.sendall(b"Subject: x\r\n\r\nHello\r\n.\r\n")
+            assert stream.readline().startswith(b"250")

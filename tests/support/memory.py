@@ -18,3 +18,9 @@ def cpu_seconds(pid: int) -> float:
 def descriptors(pid: int) -> int:
     """Return how many file descriptors it has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def peak(pid: int) -> int:
+    """Return the most memory that it ever had resident, in octets."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
