@@ -148,7 +148,8 @@ def _bare(group: Group) -> str:
     """Return a recipient without a domain, as it is."""
     _, name = typed(group.get("final-recipient") or group.get("original-recipient"))
     name = name.strip().strip('<>"').strip()
-    return name if name and len(name) <= 128 and "|" not in name and " " not in name else ""
+    is_name = 0 < len(name) <= 128 and name[0] != "/" and "|" not in name and " " not in name
+    return name if is_name else ""
 
 
 def action_of(group: Group) -> str:

@@ -274,7 +274,7 @@ SUBJECT = re.compile(
 ORIGINAL = re.compile(
     r"""[\s>|*_=+-]*(?:
      (?:this\ is\ a\ copy|here\ is\ (?:a\ copy|your\ returned)|below\ (?:this\ line|the\ next\ line|is\ a\ copy)|included\ is\ a\ copy|a\ copy\ of\ (?:the|your)|copy\ of\ (?:the|your)|enclosed\ (?:is|are))\b.*(?:message|mail|header|line)
-    |(?:the\ )?(?:original|returned|unsent|undelivered|rejected|old|failed|possibly\ truncated\ original)\ (?:message|mail|e-?mail)s?(?:\ (?:text|headers?|body|attached|follows?|below|is|as|info|details|contents?|starts?|begins|included|header\ follows))*\b\W{0,40}$
+    |(?:the\ )?(?:original|returned|unsent|undelivered|rejected|bounced|old|failed|possibly\ truncated\ original)\ (?:message|mail|e-?mail)s?(?:\ (?:text|headers?|body|attached|follows?|below|is|as|info|details|contents?|starts?|begins|included|header\ follows))*\b\W{0,40}$
     |(?:the\ )?(?:header|headers|text|body|first\ \d+\ (?:bytes|lines|characters)|header\ and\ top\ \d+\ lines)\ of\ (?:the|your)\ (?:original\ )?(?:message|mail)\b.*
     |message\ (?:headers?|text|header\ section|body|contents?)\ (?:follows?|below|is|are)\b.*
     |start\ of\ returned\ message

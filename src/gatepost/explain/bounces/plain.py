@@ -33,6 +33,10 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _REPLY = re.compile(r"\s{0,20}(?:[\"'\[<]{0,3}|.{0,30}(?:<<<|>>>|<--)\s?)[45]\d\d[ -]")
+_REASON = re.compile(
+    r"\s*(?:(?:reject(?:ion)?|bounce|failure|error|return)[ -])?reason\s?:\s*(?P<why>\S.{2,300})",
+    re.IGNORECASE,
+)
 _HELPERS = (
     "postmaster",
     "mailer-daemon",
@@ -99,14 +103,18 @@ def read(note: Notice, own: frozenset[str], home: str) -> Reading:
         found = _scan(note.lines[begin:], candidate, own, home) or _scan(note.lines, candidate, own, home)
         if found:
             return Reading(candidate.name, _with_reply(found, note.lines), first < _AT_ONCE)
-    return Reading(family, _without_family(note, own, home), first < _AT_ONCE)
+    plain = _without_family(note, own, home)
+    return Reading(family, _with_reply(plain, note.lines) if plain else (), first < _AT_ONCE)
 
 
 def _with_reply(found: tuple[Found, ...], lines: tuple[str, ...]) -> tuple[Found, ...]:
-    """Add the reply that stands before the address, where only one recipient is named and its words have none."""
+    """Add the reply or reason that stands before the address, where only one is named and its words have none."""
     if len(found) > 1 or codes(found[0].words) != (0, ""):
         return found
     reply = next((line for line in lines if _REPLY.match(line)), "")
+    reply = reply or next((match["why"] for line in lines if (match := _REASON.match(line))), "")
+    if reply and reply in found[0].words:
+        return found
     return (found[0]._replace(words=f"{reply.strip()} {found[0].words}".strip()[:_MAX_WORDS]),)
 
 
