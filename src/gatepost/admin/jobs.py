@@ -1,6 +1,6 @@
 """Actions on any set of queued mail, as people and programs use them: preview, progress, stop, undo (B5)."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gatepost.admin.auth import Caller
@@ -14,11 +14,11 @@ from gatepost.fix.edit import BadFix
 from gatepost.flow.jobs import Order
 from gatepost.i18n import Translator
 from gatepost.model.ids import to_text
-from gatepost.model.job import Job
+from gatepost.model.job import RUNNING, Job
 
 WAIT = 2.0  # seconds that an answer waits for a job to end
 LONGEST_WAIT = 20.0
-CANCEL_WAIT = 45.0
+STEP = 0.5  # seconds between two words on how far a job is
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,31 @@ class JobUseCases:
         self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
     ) -> Json:
         """End messages for good, with a report to their senders or without a word; return the counts."""
-        if query.empty and not everything:
-            raise Invalid(tr("This would end every message: name ids or a filter, or say all."))
+        found: Json = {}
+        async for step in self.cancelling(query, who, ndr=ndr, everything=everything, dry_run=dry_run):
+            found = step
+        result = found["result"]
+        assert isinstance(result, dict)
+        return result
+
+    async def cancelling(
+        self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
+    ) -> AsyncGenerator[Json, None]:
+        """As `cancel`, and tell how far it is: `{"progress": {"done", "of"}}`, `{"result": ...}` last.
+
+        Raises before the first step where it makes no sense; the job goes on when nobody listens any more.
+        """
         action = "return_now" if ndr else "delete"
         job = await self._started(Wanted(action, query, everything=everything, dry_run=dry_run), who)
-        job = await self._gateway.jobs.wait(job, CANCEL_WAIT)
+        while job.state == RUNNING:
+            yield {"progress": {"done": job.counts.looked_at, "of": job.counts.to_look_at}}
+            job = await self._gateway.jobs.wait(job, STEP)
+        yield {"result": await self._cancelled(job, ndr=ndr)}
+
+    async def _cancelled(self, job: Job, *, ndr: bool) -> Json:
         counts = job.counts
         return {
-            "dry_run": dry_run,
+            "dry_run": job.dry_run,
             "ndr": ndr,
             "messages": counts.messages,
             "recipients": counts.recipients,
@@ -151,6 +168,8 @@ class JobUseCases:
             "state": job.state,
             "problem": job.problem,
             "progress": round(counts.looked_at / counts.to_look_at, 4) if counts.to_look_at else 1.0,
+            "looked_at": counts.looked_at,
+            "to_look_at": counts.to_look_at,
             "messages": counts.messages,
             "recipients": counts.recipients,
             "done": counts.done,

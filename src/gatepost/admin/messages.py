@@ -1,7 +1,6 @@
 """Messages: those that wait, those of the past, one with everything that happened to it (R20, B2, B5)."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
@@ -36,7 +35,6 @@ from gatepost.storage.interface import (
 )
 
 MAX_LIMIT = 1000
-ENDED_AT_ONCE = 200
 MAX_LOOKED_AT = 20_000  # rows that one request looks at before it answers with what it has
 
 
@@ -192,65 +190,6 @@ class MessageUseCases:
         except BodyMissing:
             raise Conflict(tr("The content of message {id} cannot be read."), id=message) from None
         return _unstuffed(pieces)
-
-    # ----------------------------------------------------------------- cancel
-
-    async def cancel(
-        self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
-    ) -> Json:
-        """End messages for good, with a report to their senders or without a word; return the counts."""
-        found: Json = {}
-        async for step in self.cancelling(query, who, ndr=ndr, everything=everything, dry_run=dry_run):
-            found = step
-        result = found["result"]
-        assert isinstance(result, dict)
-        return result
-
-    async def cancelling(
-        self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
-    ) -> AsyncGenerator[Json, None]:
-        """As `cancel`, and tell how far it is: `{"progress": {"done", "of"}}`, `{"result": ...}` last.
-
-        Many are ended at a time, so that they share their syncs. Raises before the first step where it makes no sense.
-        """
-        if query.empty and not everything:
-            raise Invalid(tr("This would end every message: name ids or a filter, or say all."))
-        for text in query.ids:
-            number_of(text)
-        targets = await self._targets(query)
-        ended = 0
-        for done in () if dry_run else range(0, len(targets), ENDED_AT_ONCE):
-            yield {"progress": {"done": done, "of": len(targets)}}
-            batch = targets[done : done + ENDED_AT_ONCE]
-            ended += sum(await asyncio.gather(*(self._end(found, who, ndr=ndr) for found in batch)))
-        yield {"result": self._cancel_counts(targets, ended, ndr=ndr, dry_run=dry_run)}
-
-    def _end(self, found: Found, who: str, *, ndr: bool) -> Awaitable[int]:
-        numbers = tuple(r.n for r in found.message.recipients)
-        return self._gateway.cancel(found.place.id, found.message.message_id, numbers, who, ndr=ndr)
-
-    async def _targets(self, query: MessageQuery) -> list[Found]:
-        return [found async for found, _cursor_, _n in self._search(query, (0, 0)) if found is not None]
-
-    def _cancel_counts(self, targets: list[Found], ended: int, *, ndr: bool, dry_run: bool) -> Json:
-        recipients = sum(len(f.message.recipients) for f in targets)
-        by_place: dict[tuple[str, str], int] = {}
-        for found in targets:
-            key = (found.place.summary.state.connector, found.place.name)
-            by_place[key] = by_place.get(key, 0) + 1
-        null_senders = {f.message.message_id for f in targets if not f.message.sender}
-        told = {f.message.message_id for f in targets} - null_senders if ndr else set()
-        return {
-            "dry_run": dry_run,
-            "ndr": ndr,
-            "messages": len({f.message.message_id for f in targets}),
-            "recipients": recipients,
-            "ended": ended,
-            "under_way": 0 if dry_run else recipients - ended,
-            "reports": len(told),
-            "bytes": sum({f.message.message_id: f.message.size for f in targets}.values()),
-            "rows": [{"connector": c, "destination": d, "messages": n} for (c, d), n in by_place.items()],
-        }
 
     # ------------------------------------------------------------------ trace
 

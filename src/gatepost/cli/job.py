@@ -1,13 +1,13 @@
 """Jobs: actions on many messages, how far they are, stopping and undoing them."""
 
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from gatepost.cli.client import Client, path
 from gatepost.cli.frame import DONE, Group, State, argument, group, option, tr, verb
-from gatepost.cli.output import line, pairs, print_json, size, table, when
+from gatepost.cli.output import Progress, line, pairs, print_json, size, table, when
 
 job: Group = group("job", tr("Actions on many messages: progress, stop, undo."), "gatepost job list")
 
@@ -43,14 +43,16 @@ UNDO = {"full": tr("It can be undone."), "none": tr("It cannot be undone.")}
 
 def follow(state: State, client: Client, found: dict[str, Any]) -> dict[str, Any]:
     """Wait for the end of a job, with its progress where somebody watches."""
-    watched = sys.stderr.isatty() and not state.as_json
-    while found["state"] in ("running", "undoing") and found["finished_at"] is None:
-        if watched:
-            click.echo(f"\r{found['progress']:.0%}  {found['messages']}", err=True, nl=False)
+    with Progress(state.say) as progress:
+        ended: dict[str, Any] = progress.result(_steps(client, found))
+    return ended
+
+
+def _steps(client: Client, found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    while found["state"] in ("running", "undoing"):
+        yield {"progress": {"done": found["looked_at"], "of": found["to_look_at"]}}
         found = client.get(path("jobs", found["id"]), wait=2)
-    if watched:
-        click.echo("\r" + " " * 30 + "\r", err=True, nl=False)
-    return found
+    yield {"result": found}
 
 
 def show_job(state: State, found: dict[str, Any]) -> None:

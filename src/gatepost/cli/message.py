@@ -18,7 +18,7 @@ from gatepost.cli.frame import (
     tr,
     verb,
 )
-from gatepost.cli.output import Progress, error_text, line, pairs, print_json, size, table, when
+from gatepost.cli.output import error_text, line, pairs, print_json, size, table, when
 
 STATES = ["ready", "active", "retry", "suspended", "deferred"]
 
@@ -167,51 +167,6 @@ def _attempts(state: State, found: dict[str, Any]) -> None:
         error = attempt["error"]
         text = error["text"] if error else f"{attempt['outcome']} {attempt['reply']} {attempt['address']}"
         line(f"  {attempt['at']}  {attempt['recipient'] or '*'}  {text}".rstrip())
-
-
-@verb(
-    message,
-    "cancel",
-    tr("End messages for good, with a report to their senders or without."),
-    "gatepost message cancel 01KXA7Q2M0000 --no-ndr\ngatepost message cancel --recipient @gone.example --dry-run",
-    params=[
-        argument("ids", metavar="ID", nargs=-1),
-        *which(),
-        click.Option(["--ndr/--no-ndr"], default=True, help=tr("Send the senders a report (the default).")),
-        flag("--all", "everything", text=tr("Every message.")),
-        dry_run(),
-    ],
-)
-def cancel(
-    state: State, ids: tuple[str, ...], ndr: bool, everything: bool, dry_run: bool, **given: Any
-) -> int:
-    """End messages."""
-    body = {**filters(given), "ids": list(ids), "ndr": ndr, "all": everything, "dry_run": dry_run}
-    with Progress(state.say) as progress:
-        answer = progress.result(Client(state).lines(path("messages", "cancel", "stream"), body))
-    if state.as_json:
-        print_json(answer)
-    else:
-        _cancelled(state, answer)
-    return DONE if answer["messages"] else NEGATIVE
-
-
-def _cancelled(state: State, answer: dict[str, Any]) -> None:
-    say = state.say
-    for row in answer["rows"]:
-        line(f"  {row['connector'] or '-'}  {row['destination']}  {row['messages']}")
-    if answer["dry_run"]:
-        sentence = say(
-            tr("Would end {messages} messages ({recipients} recipients), {reports} senders get a report.")
-        )
-    else:
-        sentence = say(
-            tr("Ended {ended} of {recipients} recipients ({messages} messages), {reports} reports.")
-        )
-    line(sentence.format(**{key: answer[key] for key in ("messages", "recipients", "reports", "ended")}))
-    if answer["under_way"]:
-        sentence = say(tr("{count} were under way just now and go on: look again."))
-        line(sentence.format(count=answer["under_way"]))
 
 
 @verb(

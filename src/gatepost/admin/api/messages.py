@@ -114,7 +114,7 @@ async def cancel(service: Use, caller: Operator, which: Cancel) -> Json:
 @router.post("/messages/cancel/stream", response_class=StreamingResponse, responses=media(LINES))
 async def cancel_stream(service: Use, caller: Operator, which: Cancel) -> StreamingResponse:
     """The same, and how far it is: a JSON object a line, `{"progress": {"done", "of"}}`, `{"result": ...}` last."""
-    steps = service.messages.cancelling(
+    steps = service.jobs.cancelling(
         which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
     )
     first = await anext(steps)  # what makes no sense is said before the answer begins
