@@ -44,6 +44,7 @@ class Result(NamedTuple):
     """What a run took."""
 
     seconds: float
+    processor: float  # seconds of processor time, which a busy machine does not change much
     memory_mb: float
 
 
@@ -100,7 +101,7 @@ def measured(command: list[str]) -> Result:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{command[0]} failed: {status}")
-    return Result(time.perf_counter() - began, usage.ru_maxrss / 1024)
+    return Result(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def main() -> int:
@@ -131,17 +132,26 @@ def main() -> int:
 
 def report(size: float, results: dict[str, list[Result]]) -> None:
     """Print the median of each, and how much faster the first is than the second."""
-    seconds = {}
-    for name, runs in results.items():
-        seconds[name] = sorted(run.seconds for run in runs)[len(runs) // 2]
-        memory = max(run.memory_mb for run in runs)
+    middle = {name: median(runs) for name, runs in results.items()}
+    for name, run in middle.items():
+        rate, busy = size / run.seconds, size / run.processor
         print(
-            f"{name}: {size:.0f} MB in {seconds[name]:.1f} s, {size / seconds[name]:.0f} MB/s, {memory:.0f} MB of memory"
+            f"{name}: {size:.0f} MB in {run.seconds:.1f} s, {rate:.0f} MB/s; {run.processor:.1f} s of processor time, "
+            f"{busy:.0f} MB/s; {run.memory_mb:.0f} MB of memory"
         )
-    if len(seconds) == 2:
-        print(f"ratio: {seconds['pflogsumm'] / seconds['gatepost']:.1f} times as fast as pflogsumm")
+    if len(middle) == 2:
+        ours, theirs = middle["gatepost"], middle["pflogsumm"]
+        times, busy = theirs.seconds / ours.seconds, theirs.processor / ours.processor
+        print(f"ratio: {times:.1f} times as fast as pflogsumm ({busy:.1f} by processor time)")
     else:
         print("pflogsumm is not installed (apt-get install pflogsumm): no ratio")
+
+
+def median(runs: list[Result]) -> Result:
+    """Return the middle of each number; of the memory the most."""
+    seconds, processor = sorted(run.seconds for run in runs), sorted(run.processor for run in runs)
+    half = len(runs) // 2
+    return Result(seconds[half], processor[half], max(run.memory_mb for run in runs))
 
 
 if __name__ == "__main__":

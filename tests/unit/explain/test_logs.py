@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from gatepost.explain.lines.syslog import local_ms
 from gatepost.explain.log.joins import MAX_KNOWN
 from gatepost.explain.log.reading import read_log, reading_of
 from gatepost.explain.log.summary import Wanted, summary_of, trending
@@ -21,7 +22,9 @@ NOW = from_iso("2026-11-23T12:00:00Z")
 def utc(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    local_ms.cache_clear()
     yield
+    local_ms.cache_clear()
     monkeypatch.undo()
     time.tzset()
 

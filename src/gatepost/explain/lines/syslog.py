@@ -6,6 +6,7 @@ Rule: a time without a zone is one of this machine, as syslog writes it.
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 _MONTHS = {
@@ -60,6 +61,7 @@ def _time(groups: dict[str, str | None], now: int) -> int:
     return local_ms(month, day, clock, now, int(groups["year"] or 0))
 
 
+@lru_cache(maxsize=4096)  # the lines of a log share their seconds
 def local_ms(month: str, day: str, clock: str, now: int, year: int = 0) -> int:
     """Return the ms since 1970 of `Nov`, `23`, `08:00:00` on this machine; 0 for none.
 

@@ -10,6 +10,12 @@ from typing import Any, Protocol
 
 MAX_FIELD = 1 << 20
 _PIECE = 1 << 16
+_FIELDS = frozenset(
+    {
+        b"MESSAGE", b"__REALTIME_TIMESTAMP", b"_SOURCE_REALTIME_TIMESTAMP", b"SYSLOG_IDENTIFIER", b"SYSLOG_PID",
+        b"_COMM", b"_PID", b"_HOSTNAME",
+    }
+)  # fmt: skip
 
 
 class Lines(Protocol):
@@ -59,10 +65,10 @@ def _export_lines(stream: Lines) -> Iterator[bytes]:
         if not name:
             yield from _line(entry)
             entry = {}
-        elif equals:
-            entry[name.decode("ascii", "replace")] = value
-        else:
-            entry[name.decode("ascii", "replace")] = _binary(stream)
+            continue
+        octets = value if equals else _binary(stream)
+        if name in _FIELDS:
+            entry[name.decode()] = octets
     yield from _line(entry)
 
 

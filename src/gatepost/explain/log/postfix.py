@@ -34,6 +34,7 @@ _REJECT = re.compile(
 _REMOVED = re.compile(rb"postfix[\w./-]*/postsuper\[\d{1,10}\]: ([0-9A-Za-z]{5,20}): removed")
 _TO = re.compile(rb" to=<([^>\n]{0,400})>")
 _LOCAL = ("local", "virtual", "maildrop", "procmail", "pipe")
+MAX_LINE = 20_000  # octets of an odd line that are read
 MAX_RELAYS = MAX_NAMES = 20_000
 _OUTCOME = {
     b"deferred": "deferred",
@@ -179,7 +180,7 @@ class PostfixReader:
             self._tally.seen(self._clock(ended[1]))
             self._tally.expired(ended[2])
             return
-        record = read_one(line.decode("utf-8", "replace"), "postfix", now=self._now)
+        record = read_one(line[:MAX_LINE].decode("utf-8", "replace"), "postfix", now=self._now)
         if record is None or not record.outcome or not record.recipient or not record.at:
             self._bad.line(line)
             return

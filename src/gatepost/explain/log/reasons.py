@@ -14,7 +14,7 @@ MAX_TEXT = 4000
 # addresses, names beside an address, addresses of hosts, long words with digits in them: none says why
 _VOLATILE = re.compile(
     r"<[^<>\s]{1,320}>|[^\s<>,;:()]{1,64}@[^\s<>,;:()]{1,255}|[\w.-]{1,255} ?\[[0-9a-fA-F.:]{2,45}\](?::\d{1,5})?"
-    r"|\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\bname=\S{1,255}|\b(?=[\w/+=-]{6,})[\w/+=-]*\d[\w/+=-]*"
+    r"|\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\bname=\S{1,255}|\b(?=[\w/+=-]{6,})[\w/+=-]{0,80}\d[\w/+=-]{0,200}"
 )
 _SERVER = re.compile(
     r"(?:host|[Cc]onnect to|with|server|delivery via) (?P<server>[^\s\[\](),;'\"<>]{1,255}?)\[(?P<address>[0-9a-fA-F.:]{2,45})\](?P<port>:\d{1,5})?"
