@@ -155,7 +155,9 @@ def test_floods_are_bounded_and_end(tmp_path: Path) -> None:
             assert resident(pid_of(gateway)) - before < 40 << 20, name
             served_within(gateway, 3)
         assert gateway.ask("queue/audit")["balanced"]
-        assert not list((gateway.data_dir / "spool").iterdir())
+        wait_until(
+            lambda: not any((gateway.data_dir / "spool").iterdir()), 10, what="the spool files to be removed"
+        )
 
 
 SMUGGLED = (

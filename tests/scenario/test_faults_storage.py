@@ -233,7 +233,11 @@ def test_a_write_that_fails_refuses_that_message_and_heals(tmp_path: Path, numbe
             gateway.drained()
             assert sorted(addressees(server)) == ["large@partner.test", "small@partner.test"]
             assert gateway.ask("queue/audit")["balanced"]
-            assert not list((gateway.data_dir / "spool").iterdir())
+            wait_until(
+                lambda: not any((gateway.data_dir / "spool").iterdir()),
+                10,
+                what="the spool files to be removed",
+            )
         finally:
             gateway.stop()
 
