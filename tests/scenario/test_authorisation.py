@@ -109,7 +109,7 @@ def test_every_route_of_the_application_has_a_row() -> None:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     with GatewayProcess(
-        tmp_path_factory.mktemp("callers"), delivery='retry = ["1h"]', dns_timeout="1s"
+        tmp_path_factory.mktemp("callers"), delivery='retry = ["1h"]', dns_timeout="200ms"
     ) as process:
         process.apply(OBJECTS.format(closed=free_port()))
         process.send("ann@contoso.example", "bob@contoso.example")

@@ -44,7 +44,7 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     folder = tmp_path_factory.mktemp("openapi")
     with GatewayProcess(
-        folder, delivery='retry = ["1h"]\nconnect_timeout = "1s"', dns_timeout="1s"
+        folder, delivery='retry = ["1h"]\nconnect_timeout = "1s"', dns_timeout="200ms"
     ) as process:
         process.apply(OBJECTS.format(closed=free_port()))
         process.send("ann@contoso.example", "bob@contoso.example")
