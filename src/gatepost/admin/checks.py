@@ -73,7 +73,7 @@ class CheckUseCases:
     def request(self, caller: Caller, wanted: Wanted) -> CheckRequest:
         """Return what to do for a caller; raises where it makes no sense."""
         recipient = wanted.recipient
-        if recipient and not _is_address(recipient):
+        if recipient and not is_address(recipient):
             raise Invalid(tr('"{address}" is no address: write ann@contoso.example.'), address=recipient)
         if wanted.connector:
             found = self._connector(wanted.connector)
@@ -164,7 +164,8 @@ def bare_host(wanted: Wanted) -> Connector:
     return draft({**fields, "tls": wanted.tls or "opportunistic", "tls_domain": wanted.tls_domain})
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Tell whether a text is a mail address with a domain."""
     try:
         return bool(domain_of(text))
     except BadAddress:

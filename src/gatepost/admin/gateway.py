@@ -73,6 +73,9 @@ class Gateway(Protocol):
     def resume(self, destination_id: int, who: str) -> bool:
         """End a suspension."""
 
+    async def send_test(self, recipient: str, subject: str, text: str) -> int:
+        """Send a message of our own to an address by the ordinary route; return its id."""
+
     async def cancel(
         self, destination_id: int, message_id: int, recipients: Sequence[int], who: str, *, ndr: bool
     ) -> int:

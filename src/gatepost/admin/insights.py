@@ -279,6 +279,13 @@ class InsightUseCases:
         dated = await self._gateway.store.dated(summary.state.id, DATED_ROWS)
         return expiries(summary.ages, self._gateway.expiry_of(summary.state), dated, now=self._gateway.now())
 
+    def hosts_of(self, connector: str) -> list[Json]:
+        """Return what is known of each host and address that a connector leads to."""
+        hosts = self._gateway.insights.hosts
+        numbers = [number for number, state in self._gateway.live().items() if state.connector == connector]
+        rows = [row for number in numbers for row in hosts.current(number)]
+        return [host_json(row, current=True) for row in sorted(rows, key=lambda r: (r.server, r.address))]
+
     def _hosts(self, insight: Insight) -> list[Json]:
         hosts = self._gateway.insights.hosts
         number = insight.fingerprint.destination_id

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
+from gatepost.admin.fixes import effect_json
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, history_json
 from gatepost.alert.policies import DEFAULTS
@@ -126,6 +127,21 @@ class ObjectUseCases:
         kept = tuple(entry for entry in entries_of(objects, kind) if entry is not gone)
         wanted = _with(objects, kind, kept)
         return await self._save(wanted, difference(objects, wanted, prune=True), who, dry_run=dry_run)
+
+    async def preview(self, kind: str, name: str, fields: Mapping[str, object] | None) -> Json:
+        """Return what a change of an object (None: its deletion) would change, and what would become of queued mail."""
+        before = self._gateway.objects
+        old = next((e for e in entries_of(before, kind) if e.name == name), None)
+        if fields is None:
+            kept = tuple(entry for entry in entries_of(before, kind) if entry is not self._find(kind, name))
+            after = _with(before, kind, kept)
+        else:
+            data = {**(to_dict(old) if old is not None else {"name": name}), **fields}
+            entry = self._read(kind, {k: v for k, v in data.items() if v is not None})
+            after = merge(before, _only(entry), prune=False)
+        changes = difference(before, after, prune=True)
+        done = await self._save(after, changes, "", dry_run=True)
+        return {**done, "effect": effect_json(await self._gateway.fixing.effect_of(after))}
 
     async def recipients(
         self, domain: str, who: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), dry_run: bool

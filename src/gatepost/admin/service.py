@@ -24,6 +24,7 @@ from gatepost.admin.oidc import Provider
 from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.reports import ReportUseCases
 from gatepost.admin.shapes import Json, connectors_of, destination_name
+from gatepost.admin.test_mail import send_test
 from gatepost.admin.users import UserUseCases
 from gatepost.config.settings import BadSettings
 from gatepost.smtp.address import BadAddress, domain_of
@@ -76,6 +77,10 @@ class Service:
             "why": route.why,
             "candidates": [asdict(candidate) for candidate in route.candidates],
         }
+
+    async def send_test(self, recipient: str, who: str, translate: Callable[[str], str]) -> Json:
+        """Send a test message by the ordinary route; return its id."""
+        return await send_test(self.gateway, recipient, who, translate)
 
     async def doctor(self, translate: Callable[[str], str] = str) -> Json:
         """Return what would stop mail, seen from inside the gateway."""

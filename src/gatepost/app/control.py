@@ -3,6 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -27,6 +31,7 @@ from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.jobs import Jobs
 from gatepost.flow.journey import Journey
+from gatepost.flow.mail_out import keep
 from gatepost.flow.names import Names
 from gatepost.flow.quota import Quota
 from gatepost.flow.records import Final
@@ -35,6 +40,7 @@ from gatepost.flow.situation import situation
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.failure import Phase, Reason
+from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, QueuedRecipient
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
@@ -45,6 +51,7 @@ from gatepost.storage.interface import (
     ObjectsChange,
     Store,
     StoredObject,
+    StoreError,
 )
 from gatepost.telemetry.flows import FlowCounts
 from gatepost.telemetry.metrics import Metrics
@@ -159,6 +166,20 @@ class Control:
         self._journey.lanes.resume(lane)
         self._world.say("destination.resumed", connector=lane.key.connector, by=who)
         return True
+
+    async def send_test(self, recipient: str, subject: str, text: str) -> int:
+        """Send a message of our own to an address by the ordinary route."""
+        hostname = self.settings.hostname
+        message = EmailMessage(policy=SMTP)
+        message["From"], message["To"], message["Subject"] = f"postmaster@{hostname}", recipient, subject
+        message["Date"] = format_datetime(datetime.fromtimestamp(self.now() / 1000, UTC))
+        message["Message-ID"] = f"<{to_text(self._world.new_id())}@{hostname}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text)
+        number, problem = await keep(self._journey, "", recipient, message.as_bytes())
+        if problem is not None:
+            raise StoreError(str(problem))
+        return number
 
     async def cancel(
         self, destination_id: int, message_id: int, recipients: Sequence[int], who: str, *, ndr: bool

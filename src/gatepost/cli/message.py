@@ -171,6 +171,23 @@ def _attempts(state: State, found: dict[str, Any]) -> None:
 
 @verb(
     message,
+    "test",
+    tr("Send a test message by the ordinary route; follow it with message show."),
+    "gatepost message test ann@contoso.example",
+    params=[argument("recipient", metavar="ADDRESS")],
+)
+def test(state: State, recipient: str) -> int:
+    """Send a test message."""
+    answer = Client(state).post(path("messages", "test"), {"recipient": recipient})
+    if state.as_json:
+        print_json(answer)
+        return DONE
+    line(state.say(tr("Message {id} is on its way: gatepost message show {id}")).format(id=answer["id"]))
+    return DONE
+
+
+@verb(
+    message,
     "export",
     tr("Save the content of a message that waits as an .eml file."),
     "gatepost message export 01KXA7Q2M0000 --output mail.eml",

@@ -139,6 +139,10 @@ class Fixing:
         fate = fates.get(asked.action, "retried")
         return await effect_of_ending(self._journey, self.lanes_of(asked.target), fate)
 
+    async def effect_of(self, after: Objects) -> Effect:
+        """Return what would become of queued recipients if the objects were changed to these."""
+        return await effect_of_objects(self._journey, after)
+
     def lanes_of(self, target: Target) -> list[Lane]:
         """Return the destinations that a fix is for."""
         lanes = self._journey.lanes.by_id

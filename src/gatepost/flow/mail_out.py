@@ -137,7 +137,12 @@ def _item(number: int, now: int, sender: str, to: str, message: bytes) -> Item:
 
 async def _queue(journey: Journey, sender: str, to: str, message: bytes, way: str) -> Sent:
     """Let the message take the ordinary journey."""
+    _number, problem = await keep(journey, sender, to, message)
+    return Sent(way, "kept" if problem is None else str(problem), ok=problem is None)
 
+
+async def keep(journey: Journey, sender: str, to: str, message: bytes) -> tuple[int, BaseException | None]:
+    """Put a message of our own into the queue; return its id, and what went wrong."""
     kept: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
     lane = journey.lanes.get(journey.world.router.route(to).destination)
     body = stuff(message)
@@ -157,5 +162,4 @@ async def _queue(journey: Journey, sender: str, to: str, message: bytes, way: st
         crc=zlib.crc32(body),
     )
     journey.keep(new, kept.set_result)
-    problem = await kept
-    return Sent(way, "kept" if problem is None else str(problem), ok=problem is None)
+    return new.id, await kept

@@ -172,6 +172,18 @@ async def undo(request: Request, service: Use, caller: Operator, job: str) -> Js
     return await service.jobs.undo(job, caller, say_of(request))
 
 
+class Test(Body):
+    """Where a test message goes."""
+
+    recipient: str = Field(max_length=320)
+
+
+@router.post("/messages/test")
+async def test(request: Request, service: Use, caller: Operator, wanted: Test) -> Json:
+    """Send a test message by the ordinary route, to see it arrive; returns its id."""
+    return await service.send_test(wanted.recipient, caller.name, say_of(request))
+
+
 @router.get("/messages/{message_id}")
 async def show(service: Use, _caller: Reader, message_id: str) -> Json:
     """Return a message with recipients, events and all attempts."""

@@ -2,6 +2,7 @@
 
 import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -15,6 +16,7 @@ from gatepost.fix.actions import ACTIONS
 router = APIRouter(include_in_schema=False)
 STATES = ("open", "all", "new", "ongoing", "escalating", "regressed", "resolved")
 SEVERITIES = ("", "critical", "high", "medium", "low")
+STORY = 20
 Text = Annotated[str, Query(max_length=200)]
 
 
@@ -47,10 +49,55 @@ async def show(request: Request, service: Use, visitor: Looking, insight: str) -
     history = await service.insights.history(insight)
     plan = await service.fixes.plan(insight, say_of(request))
     applied = [f for f in await service.fixes.listed(50, say_of(request)) if f["insight"] == data["id"]]
+    told = story(data, history, applied, await _changes(service, str(data["connector"])))
     return page(
-        request, "insight.html", visitor, data=data, history=history, plan=plan, applied=applied, insight=insight,
-        fixed="",
+        request, "insight.html", visitor, data=data, history=history, plan=plan, applied=applied, story=told,
+        insight=data["number"],
     )  # fmt: skip
+
+
+async def _changes(service: Any, connector: str) -> list[Any]:
+    """Return what was changed lately at a connector."""
+    entries = await service.objects.history(100)
+    return [entry for entry in entries if entry["kind"] == "connector" and entry["name"] == connector]
+
+
+def story(data: Any, history: Any, applied: Any, changes: Any) -> list[dict[str, Any]]:
+    """Return attempts, changes of the connector, fixes and the latest check, in one line of time, newest first."""
+    found = [
+        {
+            "at": attempt["at"], "kind": "attempt", "tone": "good" if attempt["outcome"] == "delivered" else "bad",
+            "text": _title(attempt["error"]) or attempt["outcome"], "more": f"{attempt['server']} {attempt['address']}",
+            "where": "",
+        }
+        for attempt in history["attempts"][:STORY]
+    ]  # fmt: skip
+    found += [
+        {
+            "at": entry["at"], "kind": "change", "tone": "change", "text": entry["what"] or entry["name"],
+            "more": entry["who"], "where": f"/connectors/{quote(str(entry['name']))}",
+        }
+        for entry in changes[:STORY]
+    ]  # fmt: skip
+    found += [
+        {
+            "at": fix["at"], "kind": "fix", "tone": "change", "text": f"{fix['title']}: {fix['state']}",
+            "more": f"{fix['who']} {fix['reason']}", "where": f"/changes/{fix['id']}",
+        }
+        for fix in applied
+    ]  # fmt: skip
+    probe = data["probe"]
+    if probe:
+        tone = "good" if probe["verdict"] == "pass" else "bad"
+        text = _title(probe["last_error"]) or probe["verdict"]
+        found.append(
+            {"at": probe["at"], "kind": "probe", "tone": tone, "text": text, "more": "", "where": ""}
+        )
+    return sorted(found, key=lambda entry: str(entry["at"]), reverse=True)
+
+
+def _title(error: Any) -> str:
+    return f"{error['code']} {error['title']}" if error else ""
 
 
 @router.post("/insights/{insight}/{verb}")

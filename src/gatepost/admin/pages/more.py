@@ -1,20 +1,50 @@
 """Alerts, reports, the audit log, the knowledge base, settings with users and tokens."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.errors import NotFound, tr
+from gatepost.admin.flows import WINDOWS, FlowFilter
+from gatepost.admin.insights import InsightFilter
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.diagnose.catalogue import explain
 from gatepost.diagnose.pages import CODES
+from gatepost.explain.judge import judge
+from gatepost.explain.shapes import to_json
+from gatepost.explain.texts import read
 from gatepost.model.failure import FailureClass
 
 router = APIRouter(include_in_schema=False)
-REPORTS = ("queued", "ndr", "connectors", "domains", "quota")
+MOST_EXPLAINED = 10
+REPORTS = {
+    "queued": tr("Queued messages"), "ndr": tr("Returned mail"), "connectors": tr("Connectors"),
+    "domains": tr("Accepted domains"), "flow": tr("Mail flow"), "quota": tr("Invalid recipients"),
+}  # fmt: skip
+SPANS = {
+    "ndr": ("24h", "7d", "30d", "90d"),
+    "connectors": ("24h", "7d", "30d", "90d"),
+    "flow": ("1h", "4h", "24h", "7d"),
+}
+TIMES = frozenset({"queued_since", "oldest_expires_at", "next_attempt_at", "last_success", "since", "at"})
+# what the columns of reports are called; the others speak for themselves
+COLUMNS = {
+    "messages": tr("Messages"), "connector": tr("Connector"), "queued_since": tr("Queue started"),
+    "oldest_expires_at": tr("Oldest expires"), "destination_server": tr("Destination server"),
+    "last_address": tr("Last IP address"), "last_error": tr("Last error"), "how_to_fix": tr("How to fix"),
+    "destination": tr("Destination"), "state": tr("State"), "recipients": tr("Recipients"), "bytes": tr("Size"),
+    "next_attempt_at": tr("Next attempt"), "insight": tr("Insight"), "date": tr("Date"), "code": tr("Code"),
+    "smtp": "SMTP", "class": tr("Class"), "title": tr("Title"), "returned": tr("Returned"), "samples": tr("Samples"),
+    "to": tr("Connection to"), "enabled": tr("In use"), "delivered": tr("Delivered"), "deferred": tr("Deferred"),
+    "failed": tr("Failed"), "attempts": tr("Attempts"), "failed_connections": tr("Failed connections"),
+    "delivered_share": tr("Delivered share"), "tls": "TLS", "average_ms": tr("Average ms"),
+    "last_success": tr("Last success"), "queued": tr("Queued"), "insights": tr("Insights"), "domain": tr("Domain"),
+    "type": tr("Type"), "status": tr("Status"), "reason": tr("Reason"), "mx_now": tr("MX now"),
+    "mx_before": tr("MX before"), "source": tr("Source"), "outcome": tr("Outcome"),
+}  # fmt: skip
 
 
 @router.get("/alerts")
@@ -25,6 +55,7 @@ async def alerts(request: Request, service: Use, visitor: Looking, all: str = ""
         request, "alerts.html", visitor, rows=await service.alerts.listed(lang, everything=bool(all)),
         silences=service.alerts.silences(), notices=await service.alerts.notices(30), everything=bool(all),
         channels=[c.name for c in service.gateway.objects.channels],
+        connectors=[c.name for c in service.gateway.objects.connectors],
     )  # fmt: skip
 
 
@@ -49,15 +80,22 @@ async def steer(request: Request, service: Use, visitor: Looking, verb: str) -> 
 
 @router.get("/reports")
 async def reports(
-    request: Request, service: Use, visitor: Looking, report: str = "queued", form: str = ""
+    request: Request,
+    service: Use,
+    visitor: Looking,
+    report: str = "queued",
+    since: str = "7d",
+    form: str = "",
 ) -> Response:
     """Show one report as a table, or give it as CSV."""
     lang = language_of(request)
+    window = since if since in WINDOWS else "7d"
     makers: dict[str, Any] = {
         "queued": lambda: service.reports.queued(lang),
-        "ndr": lambda: service.reports.ndr("", ""),
-        "connectors": lambda: service.reports.connectors(""),
+        "ndr": lambda: service.reports.ndr(since, ""),
+        "connectors": lambda: service.reports.connectors(since),
         "domains": lambda: service.reports.domains(lang),
+        "flow": lambda: service.reports.flow(FlowFilter(window)),
         "quota": service.reports.quota,
     }
     if report not in makers:
@@ -66,7 +104,10 @@ async def reports(
     if form == "csv":
         headers = {"Content-Disposition": f'attachment; filename="{report}.csv"'}
         return PlainTextResponse(found.to_csv(), media_type="text/csv", headers=headers)
-    return page(request, "reports.html", visitor, report=report, reports=REPORTS, data=found.to_json())
+    return page(
+        request, "reports.html", visitor, report=report, titles=REPORTS, data=found.to_json(), words=COLUMNS,
+        columns=found.columns, times=TIMES, since=since, spans=SPANS.get(report, ()),
+    )  # fmt: skip
 
 
 @router.get("/audit")
@@ -78,21 +119,31 @@ async def audit(request: Request, service: Use, visitor: Looking, before: int = 
 
 
 @router.get("/knowledge")
-async def knowledge(request: Request, visitor: Looking) -> Response:
-    """Show every failure class."""
+async def knowledge(
+    request: Request, visitor: Looking, text: Annotated[str, Query(max_length=8000)] = ""
+) -> Response:
+    """Show every failure class; explain an error text of any mail system."""
     lang = language_of(request)
     rows = [(str(c), CODES.get(c, ""), explain(c, lang).title) for c in FailureClass]
-    return page(request, "knowledge.html", visitor, rows=rows)
+    found = [to_json(judge(record), lang) for record in read(text)[:MOST_EXPLAINED]] if text.strip() else []
+    return page(request, "knowledge.html", visitor, rows=rows, text=text, explained=found)
 
 
 @router.get("/knowledge/{name}")
-async def article(request: Request, visitor: Looking, name: str) -> Response:
-    """Show what is known of one."""
+async def article(request: Request, service: Use, visitor: Looking, name: str) -> Response:
+    """Show what is known of one, and where it happens now."""
     if name not in {str(c) for c in FailureClass}:
         raise NotFound(tr("There is no such page."))
-    found = FailureClass(name)
-    advice = explain(found, language_of(request))
-    return page(request, "article.html", visitor, advice=advice, code=CODES.get(found, ""))
+    found, lang = FailureClass(name), language_of(request)
+    insights = await service.insights.listed(InsightFilter(failure_class=name), lang)
+    return page(
+        request,
+        "article.html",
+        visitor,
+        advice=explain(found, lang),
+        code=CODES.get(found, ""),
+        insights=insights,
+    )
 
 
 @router.get("/settings")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -9,11 +10,14 @@ from fastapi.responses import RedirectResponse, Response
 from gatepost.admin.api.app import Use
 from gatepost.admin.checks import Wanted
 from gatepost.admin.errors import AdminError, NotFound, tr
+from gatepost.admin.insights import InsightFilter
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.model.objects import QUIRKS, TlsMode
 
 router = APIRouter(include_in_schema=False)
+MOST_CHECKED = 50  # connectors whose checks are looked at
+LATEST = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,46 +163,39 @@ def read(kind: Kind, form: Any) -> dict[str, object]:
 
 
 def add_kind(kind: Kind) -> None:
-    """Give a kind its list, form, save and delete."""
+    """Give a kind its list, form, preview, save and delete."""
     path = f"/{kind.path}"
+    form_of = "connector_new.html" if kind.path == "connectors" else "object.html"
 
     @router.get(path)
     async def listed(request: Request, service: Use, visitor: Looking) -> Response:
         rows: Any = service.objects.listed(kind.object)
         if kind.path == "policies":
             rows = service.alerts.policies()
-        waiting: dict[str, int] = {}
-        for row in await service.queue.rows() if kind.path == "connectors" else []:
-            waiting[str(row["connector"])] = waiting.get(str(row["connector"]), 0) + int(str(row["messages"]))
-        return page(request, "objects.html", visitor, kind=kind, rows=rows, waiting=waiting)
+        facts = await connector_facts(service, language_of(request)) if kind.path == "connectors" else {}
+        template = "connectors.html" if kind.path == "connectors" else "objects.html"
+        return page(request, template, visitor, kind=kind, rows=rows, facts=facts)
 
     @router.get(f"{path}/new")
     async def new(request: Request, visitor: Looking) -> Response:
         visitor.caller.need("admin")
-        data = {"to": "on-premises", "port": 25, "enabled": True, "resolved": True, "keep_firing": "5m"}
-        return page(
-            request, "object.html", visitor, kind=kind, data=data, name="", error="", checks=[], history=[]
-        )
+        data = {
+            "to": "on-premises", "port": 25, "enabled": True, "resolved": True, "keep_firing": "5m",
+            "tls": "opportunistic", "type": "authoritative", "name": "",
+        }  # fmt: skip
+        empty = {field.name: None for field in kind.fields}
+        return page(request, form_of, visitor, **_form(kind, empty | data))
 
     @router.get(f"{path}/{{name}}")
     async def show(request: Request, service: Use, visitor: Looking, name: str) -> Response:
         data = service.objects.show(kind.object, name)
-        of_connector = kind.path == "connectors"
-        checks = await service.checks.kept(name, "", language_of(request)) if of_connector else []
-        changes = [
+        found = _form(kind, data, name=name)
+        found["history"] = [
             c for c in await service.objects.history(300) if c["kind"] == kind.object and c["name"] == name
-        ]
-        return page(
-            request,
-            "object.html",
-            visitor,
-            kind=kind,
-            data=data,
-            name=name,
-            error="",
-            checks=checks,
-            history=changes[:20],
-        )
+        ][:20]
+        if kind.path == "connectors":
+            found |= await connector_page(service, name, language_of(request))
+        return page(request, "object.html", visitor, **found)
 
     @router.post(f"{path}/save")
     async def save(request: Request, service: Use, visitor: Looking) -> Response:
@@ -214,11 +211,18 @@ def add_kind(kind: Kind) -> None:
                 await service.objects.add(kind.object, {"name": name, **given}, who)
         except AdminError as problem:
             problems = [str(p) for p in problem.problems] or [problem.text(say_of(request))]
-            return page(
-                request, "object.html", visitor, status=problem.status, kind=kind, data={**data, "name": name},
-                name=old, error=" ".join(problems), checks=[], history=[],
-            )  # fmt: skip
-        return RedirectResponse(f"{path}/{old or name}", 303)
+            shown = _form(kind, {**data, "name": name}, name=old, error=" ".join(problems))
+            return page(request, "object.html" if old else form_of, visitor, status=problem.status, **shown)
+        return RedirectResponse(f"{path}/{quote(old or name, safe='')}", 303)
+
+    @router.post(f"{path}/preview")
+    async def preview(request: Request, service: Use, visitor: Looking) -> Response:
+        visitor.caller.need("admin")
+        form = await request.form()
+        name = str(form.get("old") or form.get("name") or "").strip()
+        fields = None if "gone" in form else read(kind, form)
+        found = await service.objects.preview(kind.object, name, fields)
+        return page(request, "object_preview.html", visitor, found=found)
 
     @router.post(f"{path}/{{name}}/delete")
     async def delete(service: Use, visitor: Looking, name: str) -> Response:
@@ -227,8 +231,49 @@ def add_kind(kind: Kind) -> None:
         return RedirectResponse(path, 303)
 
 
+def _form(kind: Kind, data: Any, *, name: str = "", error: str = "") -> dict[str, Any]:
+    """Return what a form shows: the object, what is wrong with it, and beside it nothing yet."""
+    return {
+        "kind": kind, "data": data, "name": name, "error": error, "checks": [], "history": [], "hosts": [],
+        "insights": [], "numbers": {}, "waiting": 0, "quirks": QUIRKS,
+    }  # fmt: skip
+
+
+async def connector_facts(service: Any, lang: str) -> dict[str, Any]:
+    """Return by connector what waits, how it fared in a day, its worst insight and its last check."""
+    insights = await service.insights.listed(InsightFilter(limit=200), lang)
+    report = await service.reports.connectors("24h")
+    found: dict[str, Any] = {}
+    for row in report.rows:
+        name = str(row["connector"])
+        worst = next((i for i in insights if i["connector"] == name), None)
+        checks = await service.checks.kept(name, "", lang) if row["to"] else []
+        found[name] = {**row, "insight": worst, "check": checks[0] if checks else None}
+    return found
+
+
+async def connector_page(service: Any, name: str, lang: str) -> dict[str, Any]:
+    """Return what stands beside the form of a connector: hosts, checks, insights, numbers."""
+    report = await service.reports.connectors("24h")
+    return {
+        "checks": await service.checks.kept(name, "", lang),
+        "hosts": service.insights.hosts_of(name),
+        "insights": await service.insights.listed(InsightFilter(connector=name), lang),
+        "numbers": next((row for row in report.rows if row["connector"] == name), {}),
+    }
+
+
 for _one in KINDS.values():
     add_kind(_one)
+
+
+@router.post("/test-mail")
+async def test_mail(request: Request, service: Use, visitor: Looking) -> Response:
+    """Send a test message, and show it on its way."""
+    visitor.caller.need("operate")
+    recipient = str((await request.form()).get("recipient", "")).strip()
+    sent = await service.send_test(recipient, visitor.caller.name, say_of(request))
+    return RedirectResponse(f"/messages/{sent['id']}", 303)
 
 
 @router.post("/check")
@@ -257,8 +302,16 @@ async def check(request: Request, service: Use, visitor: Looking) -> Response:
 
 
 @router.get("/diagnostics")
-async def diagnostics(request: Request, service: Use, visitor: Looking) -> Response:
-    """Check anything, stage by stage."""
-    connectors = [c.name for c in service.gateway.objects.connectors]
-    modes = tuple(str(mode) for mode in TlsMode)
-    return page(request, "diagnostics.html", visitor, connectors=connectors, modes=modes)
+async def diagnostics(
+    request: Request, service: Use, visitor: Looking, connector: str = "", address: str = ""
+) -> Response:
+    """Check anything, stage by stage; ask which way an address goes; see what was seen before."""
+    lang = language_of(request)
+    names = [c.name for c in service.gateway.objects.connectors]
+    checks = [c for name in names[:MOST_CHECKED] for c in (await service.checks.kept(name, "", lang))[:3]]
+    checks.sort(key=lambda found: str(found["at"]), reverse=True)
+    return page(
+        request, "diagnostics.html", visitor, connectors=names, modes=tuple(str(mode) for mode in TlsMode),
+        connector=connector, checks=checks[:LATEST], address=address[:320],
+        route=service.route_explain(address.strip()[:320]) if address.strip() else None,
+    )  # fmt: skip

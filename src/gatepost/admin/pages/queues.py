@@ -1,15 +1,18 @@
 """Queues by destination with their ages, queued messages, the trace, one message."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from gatepost.admin.api.app import Use
+from gatepost.admin.errors import NotFound, tr
 from gatepost.admin.messages import MessageQuery, past
 from gatepost.admin.pages.door import Looking
-from gatepost.admin.pages.render import page
+from gatepost.admin.pages.render import language_of, page
 from gatepost.admin.queue import DestinationFilter
+from gatepost.fix.actions import ACTIONS
 from gatepost.storage.interface import TraceFilter
 
 router = APIRouter(include_in_schema=False)
@@ -32,8 +35,29 @@ async def queues(
     heat = {row["id"]: ages(summaries[str(row["id"])].ages, now) for row in rows if row["id"] in summaries}
     return page(
         request, "queues.html", visitor, rows=rows, heat=heat, columns=AGES, connector=connector, state=state,
-        connectors=[c.name for c in service.gateway.objects.connectors],
+        connectors=[c.name for c in service.gateway.objects.connectors], states=STATES,
     )  # fmt: skip
+
+
+@router.get("/queues/{destination}")
+async def queue(request: Request, service: Use, visitor: Looking, destination: str) -> Response:
+    """Show one queue: its eight fields, why it waits, and what can be done with it."""
+    rows = await service.queue.rows(DestinationFilter(destination=destination))
+    row = next((row for row in rows if row["id"] == destination), None)
+    if row is None:
+        raise NotFound(tr("Nothing waits there any more."))
+    report: Any = await service.reports.queued(language_of(request))
+    fields: Any = next((r for r in report.rows if r["destination_id"] == destination), {})
+    actions = [ACTIONS[name] for name in STEERING if _fits(name, str(row["state"]))]
+    others = [c.name for c in service.gateway.objects.connectors if c.enabled and c.name != row["connector"]]
+    return page(
+        request, "queue.html", visitor, row=row, fields=fields, actions=actions, others=others,
+        flyout="hx-request" in request.headers,
+    )  # fmt: skip
+
+
+def _fits(action: str, state: str) -> bool:
+    return {"resume": state == "suspended", "suspend": state != "suspended"}.get(action, True)
 
 
 def ages(buckets: Any, now: int) -> list[int]:
@@ -44,6 +68,10 @@ def ages(buckets: Any, now: int) -> list[int]:
         column = max(i for i, start in enumerate(AGES) if minutes >= start or i == 0)
         found[column] += number
     return found
+
+
+STATES = ("", "ready", "active", "retry", "suspended")
+STEERING = ("retry", "suspend", "resume", "reroute", "extend_expiry", "return_now", "delete")
 
 
 @router.post("/queues/{verb}")
@@ -89,16 +117,23 @@ async def messages(
 
 @router.post("/messages/cancel")
 async def cancel(request: Request, service: Use, visitor: Looking) -> Response:
-    """End the messages that are ticked."""
+    """End the messages that are ticked, once whoever asks has typed how many recipients that are."""
     visitor.caller.need("operate")
-    form = await request.form()
-    chosen = tuple(str(value) for value in form.getlist("id"))
-    if chosen:
-        await service.jobs.cancel(
-            MessageQuery(ids=chosen), visitor.caller.name, ndr=form.get("how") == "return", everything=False,
-            dry_run=False,
-        )  # fmt: skip
-    return RedirectResponse("/messages", 303)
+    form, who = await request.form(), visitor.caller.name
+    chosen, how = tuple(str(value) for value in form.getlist("id")), str(form.get("how", "return"))
+    if not chosen:
+        return RedirectResponse("/messages", 303)
+    query, ndr = MessageQuery(ids=chosen), how == "return"
+    counts = await service.jobs.cancel(query, who, ndr=ndr, everything=False, dry_run=True)
+    typed = str(form.get("typed", "")).strip()
+    if typed == str(counts["recipients"]):
+        await service.jobs.cancel(query, who, ndr=ndr, everything=False, dry_run=False)
+        return RedirectResponse("/messages", 303)
+    body = json.dumps({"ids": list(chosen[:3]), "ndr": ndr})
+    return page(
+        request, "cancel.html", visitor, status=422 if typed else 200, counts=counts, ids=chosen, how=how,
+        wrong=bool(typed), body=body,
+    )  # fmt: skip
 
 
 @router.get("/messages/{message}")

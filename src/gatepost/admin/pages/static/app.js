@@ -107,6 +107,7 @@
     for (const wizard of part.querySelectorAll(".gp-wizard:not([data-at])")) step(wizard, 0);
   };
   addEventListener("DOMContentLoaded", () => prepare(document));
+  document.addEventListener("htmx:afterSwap", () => times(document));
   document.addEventListener("htmx:afterSettle", (event) => prepare(event.target.parentElement || document));
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRF-Token"] = csrf; });
   // an answer that says what is wrong is shown where the right one would be
@@ -185,11 +186,14 @@
   // ---- live: what changes anywhere is told to the parts of the page that show it (hx-trigger="gp:changed from:body")
   const live = document.getElementById("live");
   if (live && window.EventSource) {
-    let source, timer, heard = Date.now(), drawn = 0;
-    const changed = () => {
+    let source, timer, heard = Date.now(), told = 0, drawn = 0;
+    const changed = (event) => {
       heard = Date.now();
       clearTimeout(timer);
+      // what waits changes every second on a busy gateway: then a look every three seconds is enough
+      const wait = event.type === "queue" ? Math.max(150, told + 3000 - heard) : 150;
       timer = setTimeout(() => {
+        told = Date.now();
         document.body.dispatchEvent(new CustomEvent("gp:changed"));
         if (Date.now() - drawn > 5000) { drawn = Date.now(); charts(document, true); }
       }, 150);
@@ -207,4 +211,63 @@
     open();
     addEventListener("pagehide", () => source.close());
   }
+})();
+
+// A form that shows each stage of a check as it happens; without this it is sent as any form.
+(() => {
+  const csrf = document.querySelector('meta[name="csrf"]')?.content || "";
+  const make = (name, className, text) => {
+    const element = document.createElement(name);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const row = (stage) => {
+    const line = make("li"), dot = make("span", `gp-state gp-state-${stage.verdict}`), what = make("span", "gp-what");
+    dot.append(make("span", "gp-dot"));
+    what.append(make("span", "gp-sub", stage.target), make("div", "", stage.text || ""));
+    line.append(dot, make("strong", "", stage.stage), what, make("span", "gp-sub", `${Math.round(stage.ms)} ms`));
+    return line;
+  };
+  const read = async (form, body, list, head) => {
+    const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf, "Accept-Language": document.documentElement.lang };
+    const answer = await fetch(form.dataset.stream, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) { head.textContent = (await answer.json()).detail; return; }
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      for (const line of lines.filter((text) => text.trim())) {
+        const step = JSON.parse(line);
+        if (step.stage) list.append(row(step.stage));
+        if (step.result) {
+          const verdict = make("span", `gp-state gp-state-${step.result.verdict}`);
+          verdict.append(make("span", "gp-dot"), step.result.ok ? form.dataset.ok : form.dataset.bad);
+          head.className = "gp-sentence";
+          head.dataset.verdict = step.result.verdict;
+          head.replaceChildren(verdict, ` ${step.result.sentence}`);
+          if (step.result.advice) list.before(make("p", "text-secondary", step.result.advice));
+          if (step.result.last_error) list.after(make("code", "gp-raw", step.result.last_error.text));
+        }
+      }
+    }
+  };
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-stream]");
+    if (!form || !window.TextDecoderStream) return;
+    event.preventDefault();
+    const fields = Object.fromEntries([...new FormData(form)].filter(([name, value]) => name !== "csrf" && value));
+    if (fields.connector) delete fields.tls;
+    const body = make("div", "card-body"), card = make("section", "card gp-card"), head = make("p", "gp-busy", form.dataset.busy), list = make("ul", "gp-stages");
+    body.append(head, list);
+    card.append(body);
+    document.querySelector(form.dataset.into).replaceChildren(card);
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try { await read(form, fields, list, head); } catch (problem) { head.textContent = String(problem); }
+    button.disabled = false;
+  });
 })();
