@@ -298,10 +298,13 @@ rcpt:
        message = greylisted, come back
   accept
 begin routers
-all:
+{routers}all:
   driver = accept
   transport = file
 begin transports
+smtp:
+  driver = smtp
+  hosts_try_fastopen =
 file:
   driver = appendfile
   maildir_format
@@ -309,11 +312,15 @@ file:
   create_directory
   user = Debian-exim
   group = Debian-exim
+begin retry
+* * F,2h,15m
 """
 
 
-def exim(folder: Path) -> Child:
+def exim(folder: Path, routers: str = "") -> Child:
     """Run Exim unpacked from its package; it keeps mail under `folder/mail` and refuses `nobody@`.
+
+    `routers` stand before the one that keeps everything. Its log is `folder/mainlog`.
 
     Its user name is compiled in, so it runs in a mount namespace whose /etc/passwd has that user.
     """
@@ -333,7 +340,9 @@ def exim(folder: Path) -> Child:
     os.chown(folder / "spool", 64999, 64999)
     os.chown(folder / "mail", 64999, 64999)
     config = folder / "exim.conf"
-    config.write_text(EXIM_CONFIG.format(folder=folder, port=port, exim=EXIM / "usr/sbin/exim4"))
+    config.write_text(
+        EXIM_CONFIG.format(folder=folder, port=port, routers=routers, exim=EXIM / "usr/sbin/exim4")
+    )
     os.chown(config, 0, 0)
     config.chmod(0o644)
     script = (

@@ -373,6 +373,13 @@ def test_many_domains_that_fail_at_one_server_are_one_insight_of_it():
     assert [(i.destination, i.destinations, i.stuck) for i in found.insights] == [("mx.host.example", 10, 10)]
 
 
+def test_mail_whose_retry_time_has_not_come_waits_because_of_what_failed_before():
+    lines = EXIM.splitlines(keepends=True)[:2]
+    later = "2026-11-23 08:05:00 1sLABC-0001ab-Cx == z@far.example R=dnslookup T=remote_smtp defer (-53): retry time not reached for any host for 'far.example'\n"
+    found = summary("".join([*lines, later]))
+    assert [(i.failure_class, i.stuck) for i in found.insights] == [("connection_timeout", 2)]
+
+
 def test_a_trend_compares_the_last_hour_with_the_day_before():
     assert trending({10: 5}, 20) == "over"
     assert trending({20: 5}, 20) == "new"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gatepost.explain.log.reasons import Said
+from gatepost.model.failure import FailureClass
 
 HOUR = 3600
 MAX_WAITING = 250_000  # messages whose end is not known yet
@@ -78,6 +79,7 @@ class Tally:
         self.since = since  # what was before is joined, and not counted
         self.groups: dict[Key, Group] = {}
         self._numbered: list[Group] = []
+        self._roots: dict[str, Group] = {}  # destination -> how it really failed last
         self.waiting: dict[bytes, int | list[int]] = {}  # queue id -> entries: hash, group, time accepted
         self.places: dict[bytes, list[int]] = {}  # domain -> deliveries, time of the last
         self.delivered = 0
@@ -134,6 +136,8 @@ class Tally:
 
     def _group(self, said: Said, event: Event) -> Group:
         side = "in" if event.incoming else "out"
+        if said.failure_class == FailureClass.QUEUED_RETRY and event.destination in self._roots:
+            return self._roots[event.destination]  # not tried again yet: what failed before is why
         key = (side, event.destination, said.failure_class, said.sub)
         group = self.groups.get(key)
         if group is None and len(self.groups) >= MAX_GROUPS:
@@ -142,6 +146,8 @@ class Tally:
         if group is None:
             group = self.groups[key] = Group(key, len(self._numbered), said, event)
             self._numbered.append(group)
+        if event.outcome == "deferred" and not event.incoming and group.key[1] == event.destination:
+            self._roots[event.destination] = group
         return group
 
     def _wait(self, group: Group, event: Event) -> None:
