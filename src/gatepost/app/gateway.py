@@ -15,6 +15,7 @@ from gatepost.config.schema import value_of, walk, with_value
 from gatepost.config.settings import BadSettings, Settings
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
+from gatepost.flow.authority import Authority
 from gatepost.flow.expiry import Expiry
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
@@ -68,6 +69,7 @@ class Gateway:
         self._log: Any = None
         self._expiry: Expiry
         self.intelligence: Intelligence
+        self.authority: Authority
 
     async def start(self) -> None:
         """Open the store, restore the queue, then listen."""
@@ -134,8 +136,11 @@ class Gateway:
             self.journey, insights, names, quota, lambda: self._expiry.summaries
         )
         self.control.foreign = Foreign(self.journey, insights)
+        self.authority = Authority(self.journey, insights)
+        self.control.facts.authoritative = self.authority.answers
         self.journey.observer.observers += [insights, self.control.facts, quota, names]
         self.intelligence.parts += [insights, quota, names, self.control.foresight, self.control.foreign]
+        self.intelligence.parts.append(self.authority)
         self.control.checking.watchers += [insights.checked, names.checked]
         self.intelligence.parts.append(FlowKeeper(self.journey))
         self.intelligence.parts.append(Probing(self.journey, self.control.checking, insights.hosts))

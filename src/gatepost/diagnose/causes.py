@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gatepost.diagnose.catalogue import entry
 from gatepost.i18n import tr
-from gatepost.model.evidence import Because, Facts, RankedCause, Ranking
+from gatepost.model.evidence import Answer, Because, Facts, RankedCause, Ranking
 from gatepost.model.failure import FailureClass
 
 HOUR = 3_600_000
@@ -21,6 +21,7 @@ SESSION = frozenset({"connection_dropped", "session_timeout"})
 TLS = frozenset({"tls_not_offered", "tls_handshake_failed", "cert_invalid"})
 DNS = frozenset({"dns_query_failed"})
 REACHING = CONNECT | SESSION | TLS | DNS | {"service_unavailable"}
+FAILING = ("servfail", "timeout", "refused", "bad_answer", "unreachable")
 ANY = frozenset(str(c) for c in FailureClass)
 CUT_AT = 16 << 10  # octets of content after which a break speaks of sizes
 
@@ -28,7 +29,7 @@ CUT_AT = 16 << 10  # octets of content after which a break speaks of sizes
 OWNERS: Mapping[str, str] = {
     "own_network": "us", "own_resolver": "us", "wrong_name": "us", "wrong_address": "us", "wrong_port": "us",
     "too_strict": "us", "connector_off": "us", "no_match": "us", "own_limit": "us", "short_expiry": "us",
-    "shut_down": "us", "firewall_drops": "network", "firewall_rejects": "network", "no_route": "network",
+    "stale_answer": "us", "shut_down": "us", "firewall_drops": "network", "firewall_rejects": "network", "no_route": "network",
     "inspection": "network", "network_trouble": "network", "packet_size": "network", "dns_outage": "dns-host",
     "stale_records": "dns-host", "domain_expired": "dns-host", "typing_mistake": "sender", "no_ipv6": "network",
 }  # fmt: skip
@@ -163,6 +164,42 @@ def _cut(f: Facts) -> Mapping[str, object] | None:
     return None
 
 
+def _sizes(f: Facts) -> Mapping[str, object] | None:
+    """All that broke off is larger than all that was delivered meanwhile."""
+    d = f.drops
+    if d.smallest_dropped and 0 < d.largest_delivered < d.smallest_dropped and _cut(f) is not None:
+        return {"small": d.largest_delivered, "large": d.smallest_dropped}
+    return None
+
+
+def _leads(answers: tuple[Answer, ...]) -> set[str]:
+    """Return the addresses of hosts, or where there are none the names of the mail servers."""
+    return {a for answer in answers for a in answer.addresses} or {m for answer in answers for m in answer.mx}
+
+
+def _stale(f: Facts) -> Mapping[str, object] | None:
+    """The servers of the domain lead elsewhere than our resolver."""
+    said, now = _leads(f.dns_authoritative), {a for answer in f.dns_now for a in answer.addresses}
+    if said and now and not said & now:
+        return {"said": ", ".join(sorted(said)[:3]), "now": ", ".join(sorted(now)[:3])}
+    return None
+
+
+def _only_ours_fails(f: Facts) -> Mapping[str, object] | None:
+    said = _leads(f.dns_authoritative)
+    return {"said": ", ".join(sorted(said)[:3])} if said and f.failure_class in DNS else None
+
+
+def _authority(*problems: str) -> Callable[[Facts], Mapping[str, object] | None]:
+    """The servers of the domain themselves answer with one of these problems."""
+
+    def holds(f: Facts) -> Mapping[str, object] | None:
+        found = next((a for a in f.dns_authoritative if a.problem in problems), None)
+        return {"name": found.name, "problem": found.problem} if found is not None else None
+
+    return holds
+
+
 def _small_pass(f: Facts) -> Mapping[str, object] | None:
     return {} if _cut(f) is not None and f.last_success > f.first_failure > 0 else None
 
@@ -238,6 +275,14 @@ RULES: tuple[Rule, ...] = (
          tr("It worked at {before}; the name leads to {now} now.")),
     Rule("address_moved_setting", CONNECT, "wrong_address", 1.5, _address_changed,
          tr("It worked at {before}; the name leads to {now} now.")),
+    Rule("resolver_is_stale", CONNECT, "stale_answer", 60.0, _stale,
+         tr("The name servers of the domain lead to {said}, our resolver still to {now}.")),
+    Rule("resolver_alone_fails", DNS, "own_resolver", 30.0, _only_ours_fails,
+         tr("The name servers of the domain answer ({said}); only our resolver does not.")),
+    Rule("authority_fails", DNS, "dns_outage", 4.0, _authority(*FAILING),
+         tr("The name servers of the domain fail themselves ({problem}).")),
+    Rule("authority_denies", DNS, "domain_expired", 3.0, _authority("nxdomain"),
+         tr("The name servers themselves say that {name} does not exist.")),
     Rule("dead_for_long", frozenset({"connection_refused", "connection_timeout"}), "shut_down", 9.0, _long_dead,
          tr("It has failed for {span} without a break.")),
     Rule("name_gone_after_it_worked", DNS, "domain_expired", 8.0,
@@ -268,6 +313,10 @@ RULES: tuple[Rule, ...] = (
          tr("Connections break in the content, never before {octets} octets.")),
     Rule("breaks_in_the_content_packets", SESSION, "packet_size", 4.0, _cut,
          tr("Connections break in the content, never before {octets} octets.")),
+    Rule("only_large_ones_break", SESSION, "inspection", 3.0, _sizes,
+         tr("Messages up to {small} octets pass; those from {large} octets on break off.")),
+    Rule("only_large_ones_break_packets", SESSION, "packet_size", 3.0, _sizes,
+         tr("Messages up to {small} octets pass; those from {large} octets on break off.")),
     Rule("small_ones_pass", SESSION, "inspection", 2.5, _small_pass, tr("Smaller messages were delivered meanwhile.")),
     Rule("small_ones_pass_packets", SESSION, "packet_size", 2.5, _small_pass,
          tr("Smaller messages were delivered meanwhile.")),
@@ -289,8 +338,9 @@ def rank(facts: Facts, rules: tuple[Rule, ...] = RULES) -> Ranking:
     weights = {cause.id: 1.0 / (2 + place) for place, cause in enumerate(known)}
     if "own_network" in weights:
         weights["own_network"] *= 0.3
-    if "one_host" in weights:
-        weights["one_host"] *= 0.3
+    for rare in ("one_host", "stale_answer"):
+        if rare in weights:
+            weights[rare] *= 0.3
     because: dict[str, list[Because]] = {cause: [] for cause in weights}
     for rule in rules:
         if rule.cause not in weights or facts.failure_class not in rule.classes:
@@ -327,6 +377,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "own_network": ("extend_expiry", "retry"),
     "own_resolver": ("flush_dns", "use_last_addresses", "extend_expiry"),
     "one_host": ("set_smart_hosts", "retry"),
+    "stale_answer": ("flush_dns", "set_smart_hosts", "extend_expiry"),
     "wrong_address": ("set_smart_hosts", "use_last_addresses", "retry"),
     "address_changed": ("use_last_addresses", "set_smart_hosts", "flush_dns"),
     "wrong_port": ("set_smart_hosts", "retry"),

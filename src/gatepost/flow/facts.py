@@ -1,7 +1,7 @@
 """Gather the facts that causes are ranked by: what is remembered of a destination, its neighbours, its connector."""
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.deliver.targets import Target
 from gatepost.diagnose.causes import rank
@@ -25,7 +25,8 @@ class FactsOf:
     def __init__(self, journey: Journey, insights: Insights) -> None:
         self._journey = journey
         self._insights = insights
-        self._drops: dict[int, deque[int]] = {}
+        self._drops: dict[int, deque[tuple[str, int, int]]] = {}  # phase, octets sent, size of the message
+        self.authoritative: Callable[[int], tuple[Answer, ...]] = lambda destination_id: ()
 
     async def ranking(self, fingerprint: str) -> Ranking | None:
         """Return the causes of an insight, ranked."""
@@ -69,9 +70,20 @@ class FactsOf:
             dns_now=_answers([row for row in current or rows if row.works is False]),
             hosts=tuple(current or rows),
             neighbours=self._insights.neighbours(where.destination_id, where.failure_class, now),
-            drops=Drops(bytes_sent=tuple(self._drops.get(where.destination_id, ()))),
+            dns_authoritative=self.authoritative(where.destination_id),
+            drops=self._dropped(where.destination_id),
             certificate=latest.certificate if latest is not None else None,
             certificate_before=latest.certificate_before if latest is not None else None,
+        )
+
+    def _dropped(self, destination_id: int) -> Drops:
+        broke = self._drops.get(destination_id, ())
+        sizes = [size for _, _, size in broke if size]
+        return Drops(
+            tuple(Counter(phase for phase, _, _ in broke).items()),
+            min(sizes, default=0),
+            self._journey.delivered_sizes.get(destination_id, 0),
+            tuple(sent for _, sent, _ in broke),
         )
 
     async def _edits(self, connector: str) -> tuple[ObjectEdit, ...]:
@@ -92,7 +104,10 @@ class FactsOf:
     ) -> None:
         """Remember how far a connection came that broke."""
         if verdict.failure_class in ("connection_dropped", "session_timeout"):
-            self._drops.setdefault(lane.id, deque(maxlen=DROPS)).append(failure.bytes_sent)
+            size = more.get("size", 0)
+            broke = (str(failure.phase), failure.bytes_sent, size if isinstance(size, int) else 0)
+            self._drops.setdefault(lane.id, deque(maxlen=DROPS)).append(broke)
+            self._journey.delivered_sizes.setdefault(lane.id, 0)
 
     def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:
         """Nothing: the rows of hosts know what a name leads to."""
@@ -102,7 +117,9 @@ class FactsOf:
 
     def recovered(self, lane: Lane) -> None:
         """Forget where connections broke: that is over."""
-        self._drops.pop(lane.id, None)
+        if lane.id not in self._drops or not self._insights.book.open_at(lane.id):
+            self._drops.pop(lane.id, None)
+            self._journey.delivered_sizes.pop(lane.id, None)
 
     def ended(self, lane: Lane, item: Item, final: Sequence[Final]) -> None:
         """Nothing."""

@@ -62,6 +62,7 @@ class Journey:
         self.ending: set[tuple[int, int]] = (
             set()
         )  # about to be returned or cancelled: not to be tried any more
+        self.delivered_sizes: dict[int, int] = {}  # the largest message that passed where connections break
         self.recheck: Callable[[Lane], None] = lambda lane: None
         self.ended: Callable[[Lane, Item, list[Final]], None]
         self.ended_now: Callable[[Lane, Item, list[Final]], Awaitable[None]]  # waits for the disk
@@ -460,6 +461,8 @@ class Journey:
             lambda problem: None if problem else world.journal.settled(message_id),
         )
         lane.last_attempt_at = lane.last_success_at = now
+        if lane.id in self.delivered_sizes:
+            self.delivered_sizes[lane.id] = max(self.delivered_sizes[lane.id], item.size)
         world.metrics.delivered(lane.key.connector)
         world.flows.count(item.source, recipient.address, lane.id, "delivered")
         waited = now - item.accepted_at
@@ -503,6 +506,7 @@ class Journey:
             message_id=to_text(item.message_id),
             recipient=recipient.address,
             in_doubt=failure.in_doubt,
+            size=item.size,
         )
         if verdict.permanent:
             final.append((recipient, failure, verdict, attempt))

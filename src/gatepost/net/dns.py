@@ -159,6 +159,15 @@ class Resolver:
                 addresses.update(dict.fromkeys(text for _, text in one.outcome.values))
         return AddressAnswer(tuple(addresses)[:MAX_ADDRESSES], min(one.ttl for one in found), evidence)
 
+    async def name_servers(self, name: str) -> tuple[str, ...]:
+        """Return the name servers of the zone that a name is in, as its parents tell; none where they do not."""
+        labels = to_query_name(name).split(".")
+        for first in range(len(labels) - 1):
+            looked = await self._look(".".join(labels[first:]), "NS")
+            if isinstance(looked.outcome, Found) and looked.outcome.values:
+                return tuple(text for _, text in looked.outcome.values)
+        return ()
+
     def flush(self, name: str | None = None) -> None:
         """Forget all answers, or those about a name and the mail servers that it had."""
         if name is None:

@@ -142,7 +142,7 @@ class NameServers:
         started = loop.time()
         where = endpoint(*server)
         tried: Evidence = {"name": name, "type": kind, "server": where}
-        outcome = await _one(server, name, kind, limit, tried)
+        outcome = await ask_one(server, name, kind, limit, tried)
         if isinstance(outcome, Failed):
             tried["error"] = str(outcome.reason)
             tried["detail"] = outcome.detail
@@ -164,7 +164,7 @@ def shown(values: Sequence[Value], kind: str) -> list[str]:
     return [f"{number} {text}" if kind == "MX" else text for number, text in values[:_MAX_SHOWN]]
 
 
-async def _one(server: Server, name: str, kind: str, limit: float, tried: Evidence) -> Outcome:
+async def ask_one(server: Server, name: str, kind: str, limit: float, tried: Evidence) -> Outcome:
     """Ask one server once."""
     strange: list[str] = []
     try:
@@ -271,6 +271,11 @@ def _values(records: object, kind: str) -> tuple[Value, ...]:
     if kind == "MX":
         return tuple(
             (record.preference, record.exchange.to_text(omit_final_dot=True).lower())
+            for record in records  # type: ignore[attr-defined]
+        )
+    if kind == "NS":
+        return tuple(
+            (0, record.target.to_text(omit_final_dot=True).lower())
             for record in records  # type: ignore[attr-defined]
         )
     return tuple((0, str(record.address)) for record in records)  # type: ignore[attr-defined]

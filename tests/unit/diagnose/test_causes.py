@@ -68,6 +68,26 @@ EVIDENCE: dict[str, Facts] = {
         dns_then=(Answer("m.example", NOW, (), ("192.0.2.1",)),),
         dns_now=(Answer("m.example", NOW, (), ("192.0.2.9",)),),
     ),
+    "resolver_is_stale": base(
+        "connection_refused",
+        dns_now=(Answer("mx.example", NOW, (), ("192.0.2.1",)),),
+        dns_authoritative=(Answer("mx.example", NOW, (), ("192.0.2.9",)),),
+    ),
+    "resolver_alone_fails": base(
+        "dns_query_failed", dns_authoritative=(Answer("mx.example", NOW, (), ("192.0.2.9",)),)
+    ),
+    "authority_fails": base(
+        "dns_query_failed", dns_authoritative=(Answer("mx.example", NOW, (), (), "servfail"),)
+    ),
+    "authority_denies": base(
+        "dns_query_failed", dns_authoritative=(Answer("mx.example", NOW, (), (), "nxdomain"),)
+    ),
+    "only_large_ones_break": base(
+        "connection_dropped", drops=Drops((), 90_000, 2_000, bytes_sent=(60_000,)), last_success=NOW
+    ),
+    "only_large_ones_break_packets": base(
+        "session_timeout", drops=Drops((), 90_000, 2_000, bytes_sent=(60_000,)), last_success=NOW
+    ),
     "dead_for_long": base("connection_refused", first_failure=NOW - 9 * DAY, last_success=NOW - 9 * DAY),
     "name_gone_after_it_worked": base("dns_query_failed", sub="nxdomain"),
     "name_never_existed": base("dns_query_failed", sub="nxdomain", last_success=0),
@@ -124,6 +144,8 @@ STORIES = [
         "dns-host",
         "use_last_addresses",
     ),
+    ("our resolver holds the old answer", EVIDENCE["resolver_is_stale"], "stale_answer", "us", "flush_dns"),
+    ("our resolver alone fails", EVIDENCE["resolver_alone_fails"], "own_resolver", "us", "flush_dns"),
     ("a name was mistyped", EVIDENCE["name_never_existed"], "wrong_name", "us", "set_smart_hosts"),
     ("the DNS host is down", EVIDENCE["servers_fail"], "dns_outage", "dns-host", "use_last_addresses"),
     ("one of two hosts is broken", EVIDENCE["some_hosts_work"], "one_host", "on-premises", "set_smart_hosts"),
