@@ -157,7 +157,7 @@ class Stage:
 
     async def settle(self) -> None:
         """Let expiry and the parts of the intelligence look once more."""
-        await self.gateway._expiry.look()  # noqa: SLF001 - the test is its clock
+        await self.gateway._expiry.look()
         for part in self.gateway.intelligence.parts:
             part.tick(self.gateway.world.now())
 

@@ -255,7 +255,9 @@ class InsightUseCases:
             to=connector.to if connector is not None else "",
             messages=summary.messages if summary is not None else held.stuck if held is not None else 0,
             oldest_at=held.oldest_at if held is not None else 0,
-            owner=ranking.owner if ranking is not None and ranking.causes and ranking.causes[0].because else "",
+            owner=ranking.owner
+            if ranking is not None and ranking.causes and ranking.causes[0].because
+            else "",
             works=not self._gateway.insights.book.open_at(
                 insight.fingerprint.destination_id, Scope.DESTINATION
             ),

@@ -29,7 +29,8 @@ CUT_AT = 16 << 10  # octets of content after which a break speaks of sizes
 OWNERS: Mapping[str, str] = {
     "own_network": "us", "own_resolver": "us", "wrong_name": "us", "wrong_address": "us", "wrong_port": "us",
     "too_strict": "us", "connector_off": "us", "no_match": "us", "own_limit": "us", "short_expiry": "us",
-    "stale_answer": "us", "shut_down": "us", "firewall_drops": "network", "firewall_rejects": "network", "no_route": "network",
+    "stale_answer": "us", "shut_down": "us", "firewall_drops": "network", "firewall_rejects": "network",
+    "no_route": "network",
     "inspection": "network", "network_trouble": "network", "packet_size": "network", "dns_outage": "dns-host",
     "stale_records": "dns-host", "domain_expired": "dns-host", "typing_mistake": "sender", "no_ipv6": "network",
 }  # fmt: skip
