@@ -225,9 +225,9 @@ def test_a_server_that_drips_or_hardly_reads_ends_by_a_deadline_and_hurts_nobody
 @pytest.mark.timeout(180)
 def test_a_server_that_reads_a_little_for_ever_does_not_hold_a_message_for_ever(tmp_path: Path) -> None:
     """Fault matrix 45: each block is taken in time, and yet the whole would take days."""
-    with FaultServer(read_rate=40_000) as sips:
+    with FaultServer(read_rate=80_000) as sips:
         gateway = GatewayProcess(
-            tmp_path, delivery='block_timeout = "20s"\nretry = ["1h"]\nmin_data_rate = "200KB"'
+            tmp_path, delivery='block_timeout = "20s"\nretry = ["1h"]\nmin_data_rate = "500KB"'
         )
         with gateway:
             gateway.apply(connector("sips", sips))

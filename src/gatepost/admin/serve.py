@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import gatepost.admin.pages.site  # noqa: F401 - now, while whoever started the process may still read its modules
 from gatepost.admin.api.app import TRUSTED, make_app
 from gatepost.admin.service import Service
 

@@ -7,10 +7,11 @@ folder refuses to start.
 import asyncio
 import errno
 import gc
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gatepost.app.process import forbid_dumps, keep_memory, limit_memory
@@ -47,7 +48,15 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
     keep_memory()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
-        return asyncio.run(_serve(settings, config_path, environ))
+        with asyncio.Runner(loop_factory=loop_factory(settings.process.loop)) as runner:
+            return runner.run(_serve(settings, config_path, environ))
+    except ModuleNotFoundError as problem:
+        if problem.name != "uvloop":
+            raise
+        complain(
+            "process.loop is uvloop, which is not installed: pip install 'gatepost[fast]', or set it to auto."
+        )
+        return 2
     except (BadSettings, StoreLocked, StoreUnusable) as problem:
         complain(str(problem))
         return 2
@@ -57,6 +66,20 @@ def main(config_path: str | None = None, environ: Mapping[str, str] | None = Non
             words, hint = problem.strerror or words, HINTS.get(problem.errno, "")
         complain(f"The gateway cannot start: {words}.{hint}")
         return 2
+
+
+def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes the event loop; `ModuleNotFoundError` where uvloop is demanded and missing."""
+    if wanted == "asyncio":
+        return asyncio.SelectorEventLoop
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ModuleNotFoundError:
+        if wanted == "uvloop":
+            raise
+        return asyncio.SelectorEventLoop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def complain(text: str) -> None:

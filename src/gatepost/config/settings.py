@@ -350,6 +350,12 @@ class Process:
         "Private memory that the process never exceeds, far above `smtp.max_memory`; 0: any amount.",
         restart=True,
     )
+    loop: str = setting(
+        kinds.one_of("auto", "uvloop", "asyncio"),
+        "auto",
+        "The event loop: uvloop (`pip install 'gatepost[fast]'`) or Python's own; auto: uvloop where it is installed.",
+        restart=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from zlib import crc32
 
 from gatepost.model import ids
@@ -211,8 +211,7 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the client, at once or after the delay that shows who cannot wait."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are of a family of their own
         self._shared.sessions.add(self)
         if self._banner_delay:
             self._shared.loop.call_later(self._banner_delay, self._greet)
