@@ -15,11 +15,11 @@ COPY --from=build /opt/gatepost /opt/gatepost
 ENV PATH=/opt/gatepost/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GATEPOST_DATA_DIR=/var/lib/gatepost \
-    GATEPOST_SMTP_LISTEN=0.0.0.0:2525 \
-    GATEPOST_ADMIN_LISTEN=0.0.0.0:8025
+    GATEPOST_SMTP_LISTEN=0.0.0.0:2525
+# The admin centre stays inside until it is opened: with a certificate, or as packaging/compose.yaml does.
 USER gatepost
 VOLUME /var/lib/gatepost
-EXPOSE 2525 8025
+EXPOSE 2525
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8025/healthz', timeout=4)"]
