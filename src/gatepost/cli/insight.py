@@ -10,7 +10,7 @@ from gatepost.cli.output import error_text, line, print_json, size, table, when
 
 STATES = ["open", "all", "new", "ongoing", "escalating", "resolved", "regressed"]
 SEVERITIES = ["critical", "high", "medium", "low"]
-SCOPES = ["destination", "hosts", "messages", "gateway"]
+SCOPES = ["destination", "hosts", "messages", "gateway", "foreign"]
 
 insight: Group = group(
     "insight", tr("What is broken, since when, whose side it is, what to do."), "gatepost insight list"

@@ -233,3 +233,12 @@ def test_the_page_says_what_is_wrong_and_speaks_chinese(place):
     ).body.decode()
     assert "除非您填写名称" in shown
     assert "Nothing of what" not in shown
+
+
+def test_the_list_of_insights_marks_those_of_foreign_systems(place):
+    _, service = place
+    report(service, ROW)
+    headers = {"accept": "text/html"}
+    text = call(app_of(service), "GET", "/insights", b"", headers, extra=LOCAL).body.decode()
+    assert "a foreign mail system, by its log" in text
+    assert ">foreign:mail.example</option>" in text

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.cli.explain_follow import _Following, foreign_body
+from gatepost.cli.explain_follow import SEND_SECONDS, Sender, _Following, foreign_body
 from gatepost.cli.explain_log import Progress, since_of
-from gatepost.cli.frame import Refusal, State
+from gatepost.cli.frame import UNREACHABLE, Refusal, State
 from gatepost.cli.main import main
 from gatepost.explain.log.follow import Follower
 from gatepost.explain.log.reading import reading_of
@@ -195,3 +195,27 @@ def test_what_our_side_refuses_is_not_sent():
     reading = reading_of(line, "", 1_795_420_800_000)
     reading.reader.block(line)
     assert foreign_body("x", summary_of(reading, Wanted()))["insights"] == []
+
+
+class Away:
+    """A gateway that is away the first time."""
+
+    def __init__(self):
+        self.asked = []
+
+    def post(self, where, body):
+        self.asked.append((where, body["system"]))
+        if len(self.asked) == 1:
+            raise Refusal("away", UNREACHABLE)
+        return {}
+
+
+def test_a_gateway_that_is_away_is_told_later():
+    away = Away()
+    sender = Sender(away, "mail.example")
+    summary = summary_of(reading_of(b"", "", 0), Wanted())
+    assert not sender.send(summary, 100.0)
+    assert sender.problem is not None
+    assert not sender.send(summary, 101.0)  # not yet
+    assert sender.send(summary, 100.0 + SEND_SECONDS)
+    assert (sender.problem, away.asked) == (None, [("/api/v1/foreign", "mail.example")] * 2)

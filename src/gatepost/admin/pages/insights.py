@@ -37,7 +37,10 @@ async def listed(
     rows = await service.insights.listed(which, language_of(request))
     return page(
         request, "insights.html", visitor, rows=rows, which=which, states=STATES, severities=SEVERITIES,
-        connectors=[c.name for c in service.gateway.objects.connectors],
+        connectors=[
+            *(c.name for c in service.gateway.objects.connectors),
+            *(system["connector"] for system in service.foreign.listed()),
+        ],
     )  # fmt: skip
 
 
