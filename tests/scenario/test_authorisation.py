@@ -46,7 +46,7 @@ API: dict[str, tuple[str, ...]] = {
         *(f"GET /{kind}/{{name}}" for kind in KINDS),
     ),
     "operate": (
-        "POST /queue/retry", "POST /queue/suspend", "POST /queue/resume", "POST /messages/cancel",
+        "POST /queue/retry", "POST /queue/suspend", "POST /queue/resume", "POST /messages/cancel", "POST /messages/test",
         "GET /messages/{message_id}/content", "POST /insights/{insight}/acknowledge",
         "POST /insights/{insight}/unacknowledge", "POST /insights/{insight}/note", "POST /insights/{insight}/resolve",
         "POST /fixes/apply/{action}", "POST /fixes/{change}/undo", "POST /alerts/silences",
@@ -68,7 +68,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "read": (
         "POST /sign-out", "GET /account", "POST /account/{verb}", "GET /", "GET /map", "GET /insights",
-        "GET /insights/{insight}", "GET /changes/{change}", "GET /queues", "GET /messages", "GET /messages/{message}",
+        "GET /insights/{insight}", "GET /changes/{change}", "GET /queues", "GET /queues/{destination}", "GET /jobs/{job}", "GET /messages", "GET /messages/{message}",
         "GET /trace", "GET /alerts", "GET /reports", "GET /audit", "GET /knowledge", "GET /knowledge/{name}",
         "GET /settings", "GET /diagnostics", *(f"GET /{kind}" for kind in KINDS),
         *(f"GET /{kind}/{{name}}" for kind in KINDS),
@@ -76,13 +76,14 @@ PAGES: dict[str, tuple[str, ...]] = {
     "operate": (
         "POST /insights/{insight}/{verb}", "POST /fixes/{target}/{action}/preview",
         "POST /fixes/{target}/{action}/apply",
-        "POST /changes/{change}/undo", "POST /queues/{verb}", "POST /messages/cancel",
+        "POST /changes/{change}/undo", "POST /queues/{verb}", "POST /messages/act",
+        "POST /jobs/{job}/{verb}", "POST /test-mail",
         "GET /messages/{message}/content",
         "POST /alerts/{verb}", "POST /check",
     ),
     "admin": (
         "GET /setup", "POST /setup", "POST /settings/{verb}", *(f"GET /{kind}/new" for kind in KINDS),
-        *(f"POST /{kind}/save" for kind in KINDS), *(f"POST /{kind}/{{name}}/delete" for kind in KINDS),
+        *(f"POST /{kind}/save" for kind in KINDS), *(f"POST /{kind}/preview" for kind in KINDS), *(f"POST /{kind}/{{name}}/delete" for kind in KINDS),
     ),
 }  # fmt: skip
 ENDLESS = "GET /events"  # its answer has no end: only its refusals are looked at

@@ -1,8 +1,8 @@
 """Alerts, reports, the audit log, the knowledge base, settings with users and tokens."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
@@ -13,13 +13,9 @@ from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.diagnose.catalogue import explain
 from gatepost.diagnose.pages import CODES
-from gatepost.explain.judge import judge
-from gatepost.explain.shapes import to_json
-from gatepost.explain.texts import read
 from gatepost.model.failure import FailureClass
 
 router = APIRouter(include_in_schema=False)
-MOST_EXPLAINED = 10
 REPORTS = {
     "queued": tr("Queued messages"), "ndr": tr("Returned mail"), "connectors": tr("Connectors"),
     "domains": tr("Accepted domains"), "flow": tr("Mail flow"), "quota": tr("Invalid recipients"),
@@ -115,18 +111,16 @@ async def audit(request: Request, service: Use, visitor: Looking, before: int = 
     """Show who changed what, when, and why; fixes can be undone from here."""
     changes = await service.objects.history(100, before)
     fixes = await service.fixes.listed(50, say_of(request))
-    return page(request, "audit.html", visitor, changes=changes, fixes=fixes)
+    jobs = [job for job in await service.jobs.listed(50, say_of(request)) if not job["dry_run"]]
+    return page(request, "audit.html", visitor, changes=changes, fixes=fixes, jobs=jobs)
 
 
 @router.get("/knowledge")
-async def knowledge(
-    request: Request, visitor: Looking, text: Annotated[str, Query(max_length=8000)] = ""
-) -> Response:
-    """Show every failure class; explain an error text of any mail system."""
+async def knowledge(request: Request, visitor: Looking) -> Response:
+    """Show every failure class."""
     lang = language_of(request)
     rows = [(str(c), CODES.get(c, ""), explain(c, lang).title) for c in FailureClass]
-    found = [to_json(judge(record), lang) for record in read(text)[:MOST_EXPLAINED]] if text.strip() else []
-    return page(request, "knowledge.html", visitor, rows=rows, text=text, explained=found)
+    return page(request, "knowledge.html", visitor, rows=rows)
 
 
 @router.get("/knowledge/{name}")

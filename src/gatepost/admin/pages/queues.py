@@ -1,18 +1,18 @@
 """Queues by destination with their ages, queued messages, the trace, one message."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from gatepost.admin.api.app import Use
-from gatepost.admin.errors import NotFound, tr
+from gatepost.admin.errors import AdminError, NotFound, tr
 from gatepost.admin.messages import MessageQuery, past
 from gatepost.admin.pages.door import Looking
-from gatepost.admin.pages.render import language_of, page
+from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.admin.queue import DestinationFilter
 from gatepost.fix.actions import ACTIONS
+from gatepost.fix.bulk import BULK
 from gatepost.storage.interface import TraceFilter
 
 router = APIRouter(include_in_schema=False)
@@ -103,36 +103,27 @@ async def messages(
     code: Text = "",
     state: Text = "",
     older_than: Text = "",
+    filter: Text = "",  # noqa: A002 - the field's name
     after: Text = "",
 ) -> Response:
     """Show queued messages that a filter means."""
     asked = {
+        "filter": filter,
         "connector": connector, "destination": destination, "sender": sender, "recipient": recipient, "code": code,
         "state": state, "older_than": older_than,
     }  # fmt: skip
     sent = {**asked, "sender": {"": None, "<>": ""}.get(sender, sender)}
-    found = await service.messages.listed(MessageQuery(**sent), PAGE, after)  # type: ignore[arg-type]
-    return page(request, "messages.html", visitor, found=found, asked=asked)
-
-
-@router.post("/messages/cancel")
-async def cancel(request: Request, service: Use, visitor: Looking) -> Response:
-    """End the messages that are ticked, once whoever asks has typed how many recipients that are."""
-    visitor.caller.need("operate")
-    form, who = await request.form(), visitor.caller.name
-    chosen, how = tuple(str(value) for value in form.getlist("id")), str(form.get("how", "return"))
-    if not chosen:
-        return RedirectResponse("/messages", 303)
-    query, ndr = MessageQuery(ids=chosen), how == "return"
-    counts = await service.jobs.cancel(query, who, ndr=ndr, everything=False, dry_run=True)
-    typed = str(form.get("typed", "")).strip()
-    if typed == str(counts["recipients"]):
-        await service.jobs.cancel(query, who, ndr=ndr, everything=False, dry_run=False)
-        return RedirectResponse("/messages", 303)
-    body = json.dumps({"ids": list(chosen[:3]), "ndr": ndr})
+    query = MessageQuery(**sent)  # type: ignore[arg-type]
+    found: Any = {"messages": [], "next": None}
+    meant, error = filter, ""
+    try:
+        meant = query.filtered().text
+        found = await service.messages.listed(query, PAGE, after)
+    except AdminError as problem:
+        error = problem.text(say_of(request))
     return page(
-        request, "cancel.html", visitor, status=422 if typed else 200, counts=counts, ids=chosen, how=how,
-        wrong=bool(typed), body=body,
+        request, "messages.html", visitor, status=422 if error else 200, found=found, asked=asked, meant=meant,
+        error=error, actions=list(BULK.values()), connectors=[c.name for c in service.gateway.objects.connectors],
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from gatepost.admin.pages import (
     explain,
     home,
     insights,
+    jobs,
     more,
     objects,
     queues,
@@ -22,7 +23,7 @@ from gatepost.admin.pages.door import SignInFirst
 from gatepost.admin.pages.render import JSON_DOOR, JSON_OF_START, page, say_of
 
 OTHERS = ("/api/", "/static/")  # where .json means a file or an answer of its own
-PARTS = (static_files, sign_in, account, home, insights, queues, explain, more, objects)
+PARTS = (static_files, sign_in, account, home, insights, jobs, queues, explain, more, objects)
 
 
 class JsonDoor:
