@@ -39,6 +39,7 @@ API: dict[str, tuple[str, ...]] = {
         "GET /trace", "GET /insights", "GET /insights/{insight}", "GET /insights/{insight}/why",
         "GET /insights/{insight}/history", "GET /reports/queued", "GET /reports/ndr", "GET /reports/connectors",
         "GET /reports/domains", "GET /reports/flow", "GET /reports/quota", "GET /flow",
+        "GET /jobs", "GET /jobs/{job}", "POST /explain", "POST /explain/file", "GET /foreign",
         "GET /foresight", "GET /events", "GET /fixes", "GET /fixes/plan",
         "GET /fixes/{change}", "GET /alerts", "GET /alerts/silences", "GET /alerts/notices", "GET /alerts/policies",
         "GET /alerts/{alert}", "GET /probes", "GET /openapi.json", "GET /health", "GET /doctor", "GET /objects",
@@ -46,7 +47,10 @@ API: dict[str, tuple[str, ...]] = {
         *(f"GET /{kind}/{{name}}" for kind in KINDS),
     ),
     "operate": (
-        "POST /queue/retry", "POST /queue/suspend", "POST /queue/resume", "POST /messages/cancel", "POST /messages/test",
+        "POST /queue/retry", "POST /queue/suspend", "POST /queue/resume", "POST /messages/cancel",
+        "POST /messages/test", "POST /messages/cancel/stream", "POST /messages/actions/{action}",
+        "POST /jobs/{job}/stop",
+        "POST /jobs/{job}/undo", "POST /foreign", "DELETE /foreign/{system}",
         "GET /messages/{message_id}/content", "POST /insights/{insight}/acknowledge",
         "POST /insights/{insight}/unacknowledge", "POST /insights/{insight}/note", "POST /insights/{insight}/resolve",
         "POST /fixes/apply/{action}", "POST /fixes/{change}/undo", "POST /alerts/silences",
@@ -68,7 +72,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "read": (
         "POST /sign-out", "GET /account", "POST /account/{verb}", "GET /", "GET /map", "GET /insights",
-        "GET /insights/{insight}", "GET /changes/{change}", "GET /queues", "GET /queues/{destination}", "GET /jobs/{job}", "GET /messages", "GET /messages/{message}",
+        "GET /insights/{insight}", "GET /changes/{change}", "GET /queues",
+        "GET /queues/{destination}", "GET /jobs/{job}", "GET /explain", "POST /explain", "GET /messages",
+        "GET /messages/{message}",
         "GET /trace", "GET /alerts", "GET /reports", "GET /audit", "GET /knowledge", "GET /knowledge/{name}",
         "GET /settings", "GET /diagnostics", *(f"GET /{kind}" for kind in KINDS),
         *(f"GET /{kind}/{{name}}" for kind in KINDS),
@@ -83,7 +89,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "admin": (
         "GET /setup", "POST /setup", "POST /settings/{verb}", *(f"GET /{kind}/new" for kind in KINDS),
-        *(f"POST /{kind}/save" for kind in KINDS), *(f"POST /{kind}/preview" for kind in KINDS), *(f"POST /{kind}/{{name}}/delete" for kind in KINDS),
+        *(f"POST /{kind}/save" for kind in KINDS),
+        *(f"POST /{kind}/preview" for kind in KINDS), *(f"POST /{kind}/{{name}}/delete" for kind in KINDS),
     ),
 }  # fmt: skip
 ENDLESS = "GET /events"  # its answer has no end: only its refusals are looked at
