@@ -195,7 +195,8 @@ def from_iso(text: str) -> int:
 
 _CONTROL = {c: f"\\x{c:02x}" for c in [*range(32), *range(127, 160)]} | {9: " ", 10: " ", 13: ""}
 _BIDI = {c: f"\\u{c:04x}" for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)}
-_CLEAN = _CONTROL | _BIDI
+_BREAKS = {c: f"\\u{c:04x}" for c in (0x2028, 0x2029)}  # line ends to some programs
+_CLEAN = _CONTROL | _BIDI | _BREAKS
 
 
 def clean(text: str, limit: int = 1024) -> str:
