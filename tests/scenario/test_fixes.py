@@ -159,3 +159,95 @@ def test_mail_of_a_dead_destination_is_ended_at_once(tmp_path: Path, action: str
         fix(gateway, "to-office", action, "--reason", "asked by the owner")
         wait_until(lambda: fates(gateway).get(state) == 10, what="the end of the mail")
         assert gateway.json("queue", "audit")["balanced"]
+
+
+def test_a_dry_run_of_a_domain_names_who_would_be_refused_and_imports_the_good(tmp_path: Path) -> None:
+    """R14, R15: queued and recent recipients; those that mail was delivered to can be imported."""
+    refuses = {"gone@contoso.example": "550 5.1.1 no such user"}
+    with FaultServer(rcpt=refuses) as server, GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(DOMAIN.format(known='"ann@contoso.example"', port=server.port))
+        gateway.send("x@sender.example", "bob@contoso.example", "gone@contoso.example")
+        wait_until(lambda: gateway.row("to-office") is None, what="the deliveries")
+        gateway.run("connector", "set", "to-office", "--smart-host", f"127.0.0.1:{free_port()}")
+        gateway.send("x@sender.example", "bob@contoso.example", "eve@contoso.example")
+        gateway.error("to-office")
+        found = gateway.json("domain", "dry-run", "contoso.example")
+        assert (found["effect"]["returned"], found["effect"]["messages"]) == (2, 1)
+        recent = {row["address"]: row for row in found["recent"]}
+        assert recent["bob@contoso.example"]["good"]
+        assert not recent["gone@contoso.example"]["good"]
+        assert found["importable"] == ["bob@contoso.example"]
+        gateway.json("domain", "dry-run", "contoso.example", "--import")
+        again = gateway.json("domain", "dry-run", "contoso.example")
+        assert (again["importable"], again["effect"]["returned"]) == ([], 1)
+        shown = gateway.json("domain", "set", "contoso.example", "--type", "authoritative", "--dry-run")
+        assert shown["effect"]["returned"] == 1
+
+
+def test_new_smart_hosts_are_probed_before_and_a_fix_is_verified_by_a_probe(tmp_path: Path) -> None:
+    """B4, R17: a live probe of the new value; with nothing queued a probe verifies."""
+    with FaultServer() as server, GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(DOMAIN.format(known="", port=free_port()))
+        bad, good = f"smart_hosts=127.0.0.1:{free_port()}", f"smart_hosts=127.0.0.1:{server.port}"
+        probe = fix(gateway, "to-office", "set_smart_hosts", "--set", bad, "--dry-run")["probe"]
+        assert (probe["ok"], probe["last_error"]["code"]) == (False, "4.4.316")
+        assert fix(gateway, "to-office", "set_smart_hosts", "--set", good, "--dry-run")["probe"]["ok"]
+        assert "probe" not in fix(gateway, "to-office", "retry", "--dry-run")
+        number = fix(gateway, "to-office", "set_smart_hosts", "--set", good)["fix"]["id"]
+        wait_until(lambda: gateway.json("fix", "show", number)["state"] == "verified", what="the probe")
+        server.stop()
+        done = gateway.run("fix", "verify", number, "--json")
+        assert (done.returncode, json.loads(done.stdout)["fix"]["state"]) == (1, "failing")
+
+
+def test_a_hold_is_undone_to_what_there_was_before(tmp_path: Path) -> None:
+    """B4: undo restores; a hold of somebody else, with his reason, comes back."""
+    with GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(DOMAIN.format(known="", port=free_port()))
+        gateway.send("x@sender.example", "bob@contoso.example")
+        gateway.error("to-office")
+        gateway.run("queue", "suspend", "--connector", "to-office", "--reason", "the first")
+        number = fix(gateway, "to-office", "suspend", "--reason", "the second")["fix"]["id"]
+        gateway.json("fix", "undo", number)
+        row = gateway.row("to-office")
+        assert row is not None
+        assert (row["state"], row["suspended_reason"]) == ("suspended", "the first")
+        number = fix(gateway, "to-office", "resume")["fix"]["id"]
+        assert (gateway.row("to-office") or {})["state"] == "retry"
+        gateway.json("fix", "undo", number)
+        row = gateway.row("to-office")
+        assert row is not None
+        assert (row["state"], row["suspended_reason"]) == ("suspended", "the first")
+
+
+def test_the_guard_warns_where_the_host_took_mail_a_moment_ago(tmp_path: Path) -> None:
+    """B4: a warning with its evidence before a fix that takes mail away."""
+    with FaultServer() as server, GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
+        gateway.apply(DOMAIN.format(known="", port=server.port))
+        gateway.send("x@sender.example", "bob@contoso.example")
+        gateway.drained()
+        server.stop()
+        gateway.send("x@sender.example", "bob@contoso.example")
+        gateway.error("to-office")
+        gateway.stop()
+        gateway.start()  # the evidence outlives the process
+        warnings = fix(gateway, "to-office", "fix_now", "--dry-run")["preview"]["warnings"]
+        assert any("took mail" in text for text in warnings), warnings
+        assert fix(gateway, "to-office", "retry", "--dry-run")["preview"]["warnings"] == []
+
+
+@pytest.mark.slow
+def test_a_shorter_expiry_says_what_it_returns_at_once(tmp_path: Path) -> None:
+    """B5: extended during an outage, shortened again; the preview counts what would go back."""
+    with GatewayProcess(tmp_path, delivery='retry = ["1s"]\nconnect_timeout = "1s"') as gateway:
+        gateway.apply(DOMAIN.format(known="", port=free_port()))
+        gateway.send("x@sender.example", "bob@contoso.example", "eve@contoso.example")
+        wait_until(
+            lambda: gateway.json("message", "list", "--filter", "age>=61s")["messages"],
+            90, 2.0, "a message of a minute",
+        )  # fmt: skip
+        longer = fix(gateway, "to-office", "extend_expiry", "--set", "expiry=3d", "--dry-run")
+        assert longer["preview"]["effect"]["returned"] == 0
+        effect = fix(gateway, "to-office", "extend_expiry", "--set", "expiry=1m")["preview"]["effect"]
+        assert (effect["returned"], effect["retried"]) == (2, 0)
+        wait_until(lambda: fates(gateway).get("returned") == 2, what="the reports")

@@ -15,6 +15,7 @@ from gatepost.flow.jobs import Jobs
 from gatepost.insight.book import Book, Trouble
 from gatepost.insight.hosts import Hosts
 from gatepost.model.failure import LastError
+from gatepost.model.fix import Effect
 from gatepost.model.ids import first_of, to_text
 from gatepost.model.objects import Objects
 from gatepost.model.route import Candidate, DestinationKey, Route
@@ -338,7 +339,12 @@ class FakeGateway:
         self.ranked = None
         self.flows = FlowCounts(self.now)
         self.new_id = count(first_of(NOW)).__next__
+        self.fixing = SimpleNamespace(effect_of=self._effect)
         self.jobs = Jobs(self._journey(), self, QueueUseCases(self).places)
+
+    @staticmethod
+    async def _effect(after):
+        return Effect(unchanged=2, returned=1, messages=2)
 
     def _journey(self):
         """Return as much of a journey as jobs need."""

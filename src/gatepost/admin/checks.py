@@ -77,9 +77,9 @@ class CheckUseCases:
             raise Invalid(tr('"{address}" is no address: write ann@contoso.example.'), address=recipient)
         if wanted.connector:
             found = self._connector(wanted.connector)
-            guard = self._guard(caller) if found.use_mx else None
+            guard = self.guard(caller) if found.use_mx else None
             return CheckRequest(found, recipient=recipient, saved=True, auth=wanted.auth, allowed=guard)
-        guard = self._guard(caller)
+        guard = self.guard(caller)
         if wanted.draft is not None:
             made = draft({"domains": ["*"], **wanted.draft, "name": str(wanted.draft.get("name") or "draft")})
         elif wanted.smart_host:
@@ -110,7 +110,7 @@ class CheckUseCases:
             allowed=guard if made.use_mx else None,
         )  # fmt: skip
 
-    def _guard(self, caller: Caller) -> Allowed | None:
+    def guard(self, caller: Caller) -> Allowed | None:
         """Return what may be connected to; a check by who may not change connectors is no port scanner."""
         if caller.scope == "admin":
             return None

@@ -3,21 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.admin.auth import Caller
-from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
+from gatepost.admin.checks import CheckUseCases
+from gatepost.admin.errors import Conflict, Forbidden, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json, connectors_of, destination_name, when
+from gatepost.admin.shapes import Json, connectors_of, destination_name, effect_json, when
 from gatepost.fix.actions import ACTIONS, QUEUE_ACTIONS
 from gatepost.fix.edit import BadFix, Target
 from gatepost.fix.offers import offers
+from gatepost.flow.checking import CheckRequest, NotAllowed
 from gatepost.flow.fixing import Asked, target_of
+from gatepost.flow.probe_records import probe_json
 from gatepost.i18n import Translator
 from gatepost.model.evidence import Because
-from gatepost.model.fix import AppliedFix, Effect, Offer, Preview
+from gatepost.model.fix import AppliedFix, Offer, Preview
 from gatepost.model.foreign import system_of
 from gatepost.model.ids import to_text
 from gatepost.storage.interface import RevisionConflict
-
-MAX_SAMPLES = 10
 
 
 class FixUseCases:
@@ -25,6 +26,7 @@ class FixUseCases:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._checks = CheckUseCases(gateway)
 
     async def target(self, text: str) -> Target:
         """Return what a fix is for: an insight (its id), a connector (its name) or a destination (its number)."""
@@ -84,6 +86,7 @@ class FixUseCases:
         reason: str,
         dry_run: bool,
         typed: str | None = None,
+        probe: bool = False,
     ) -> Json:
         """Apply a fix, or say exactly what it would do; who changes objects must be an administrator."""
         if not dry_run:
@@ -93,10 +96,9 @@ class FixUseCases:
         asked = Asked(target, action, parameters, caller.name, via, reason[:500])
         try:
             if dry_run:
-                return {
-                    "dry_run": True,
-                    "preview": preview_json(await self._gateway.fixing.preview(asked), say),
-                }
+                preview = preview_json(await self._gateway.fixing.preview(asked), say)
+                found = {"dry_run": True, "preview": preview}
+                return {**found, "probe": await self._probe(asked, caller)} if probe else found
             if typed is not None:
                 await self._agreed(asked, typed)
             fix = await self._gateway.fixing.apply(asked)
@@ -109,6 +111,26 @@ class FixUseCases:
                 expected=problem.expected,
             ) from None
         return {"dry_run": False, "fix": fix_json(fix, say), "preview": preview_json(fix.preview, say)}
+
+    async def _probe(self, asked: Asked, caller: Caller) -> Json | None:
+        """Return what a probe of the connector sees as the fix would make it; None where it would go nowhere."""
+        candidate = self._gateway.fixing.candidate(asked)
+        if candidate is None:
+            return None
+        live = self._gateway.live().get(asked.target.destination_id)
+        request = CheckRequest(
+            candidate, "fix", next_hop=live.next_hop if live else "", allowed=self._checks.guard(caller)
+        )
+        try:
+            return probe_json(await self._gateway.checking.check(request))
+        except NotAllowed as problem:
+            raise Forbidden(
+                tr(
+                    "Only an administrator may check {address}: it is an internal address, and the setting "
+                    "admin.probe_networks does not name it."
+                ),
+                address=problem.address,
+            ) from None
 
     async def _agreed(self, asked: Asked, typed: str) -> None:
         """Raise `Invalid` where mail would end for good and whoever asks has not typed how much."""
@@ -126,6 +148,16 @@ class FixUseCases:
         except BadFix as problem:
             raise Conflict(problem.text, (), **problem.values) from None
         return {"fix": fix_json(undone, say)}
+
+    async def verify(self, number: str, caller: Caller, say: Translator) -> Json:
+        """Look now whether the error that a fix was for is gone; a probe says so."""
+        fix = await self._find(number)
+        caller.need("operate")
+        try:
+            settled = await self._gateway.fixing.verify(fix)
+        except BadFix as problem:
+            raise Conflict(problem.text, (), **problem.values) from None
+        return {"fix": fix_json(settled, say)}
 
     async def listed(self, limit: int, say: Translator) -> list[Json]:
         """Return what was applied, newest first."""
@@ -178,23 +210,6 @@ def _shown(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ",".join(str(part) for part in value)
     return str(value)
-
-
-def effect_json(effect: Effect) -> Json:
-    """Return an effect: recipients by fate, with samples."""
-    return {
-        "messages": effect.messages,
-        "delivered": effect.delivered,
-        "retried": effect.retried,
-        "rerouted": effect.rerouted,
-        "returned": effect.returned,
-        "held": effect.held,
-        "deleted": effect.deleted,
-        "unchanged": effect.unchanged,
-        "known": effect.known,
-        "unknown": effect.unknown,
-        "samples": {fate: list(found)[:MAX_SAMPLES] for fate, found in effect.samples.items()},
-    }
 
 
 def preview_json(preview: Preview, say: Translator) -> Json:

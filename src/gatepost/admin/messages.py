@@ -1,5 +1,7 @@
 """Messages: those that wait, those of the past, one with everything that happened to it (R20, B2, B5)."""
 
+import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -34,6 +36,7 @@ from gatepost.storage.interface import (
     TraceFilter,
 )
 
+_FROM_LINE = re.compile(rb"^(>*From )", re.MULTILINE)
 MAX_LIMIT = 1000
 MAX_LOOKED_AT = 20_000  # rows that one request looks at before it answers with what it has
 
@@ -191,6 +194,18 @@ class MessageUseCases:
             raise Conflict(tr("The content of message {id} cannot be read."), id=message) from None
         return _unstuffed(pieces)
 
+    async def export(self, query: MessageQuery) -> AsyncIterator[bytes]:
+        """Return every message that a query means as an mbox (mboxrd); what has gone meanwhile is left out."""
+        async for step in self._search(query, (0, 0)):
+            if step.hit is None:
+                continue
+            try:
+                pieces = _unstuffed(await self._gateway.store.open_body(step.hit.message.message_id))
+                content = b"".join([piece async for piece in pieces])
+            except BodyMissing:
+                continue
+            yield mboxrd(step.hit.message.sender, step.hit.message.accepted_at, content)
+
     # ------------------------------------------------------------------ trace
 
     async def trace(self, which: TraceFilter, limit: int = 100) -> Json:
@@ -229,6 +244,14 @@ async def _unstuffed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     unstuffer = Unstuffer()
     async for piece in pieces:
         yield unstuffer.feed(piece)
+
+
+def mboxrd(sender: str, accepted_at: int, content: bytes) -> bytes:
+    """Return a message as an entry of an mbox: lines that look like a beginning get one `>` more, line ends are LF."""
+    date = time.strftime("%a %b %d %H:%M:%S %Y", time.gmtime(accepted_at // 1000))
+    who = (sender or "MAILER-DAEMON").replace(" ", "_").encode("utf-8", "replace")
+    text = _FROM_LINE.sub(rb">\1", content.replace(b"\r\n", b"\n"))
+    return b"From " + who + b" " + date.encode() + b"\n" + text.rstrip(b"\n") + b"\n\n"
 
 
 def number_of(text: str) -> int:

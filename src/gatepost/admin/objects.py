@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import cast
 
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
-from gatepost.admin.fixes import effect_json
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json, history_json
+from gatepost.admin.shapes import Json, effect_json, history_json
 from gatepost.alert.policies import DEFAULTS
 from gatepost.config.changes import ObjectChange, difference, export, merge
 from gatepost.config.objects import (
@@ -41,6 +40,7 @@ WORDS = {
 }
 
 
+STEERS = frozenset({"connector", "accepted_domain"})  # changing them moves queued mail
 _BUILT_IN: dict[str, tuple[ConfigObject, ...]] = {"alert_policy": DEFAULTS}
 
 
@@ -141,7 +141,9 @@ class ObjectUseCases:
             after = merge(before, _only(entry), prune=False)
         changes = difference(before, after, prune=True)
         done = await self._save(after, changes, "", dry_run=True)
-        return {**done, "effect": effect_json(await self._gateway.fixing.effect_of(after))}
+        if "effect" not in done:
+            done["effect"] = effect_json(await self._gateway.fixing.effect_of(after))
+        return done
 
     async def recipients(
         self, domain: str, who: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), dry_run: bool
@@ -193,7 +195,10 @@ class ObjectUseCases:
                     found=problem.found,
                     expected=problem.expected,
                 ) from None
-        return changes_json(changes, revision, dry_run=dry_run)
+        answer = changes_json(changes, revision, dry_run=dry_run)
+        if dry_run and any(change.kind in STEERS for change in changes):
+            answer["effect"] = effect_json(await self._gateway.fixing.effect_of(after))
+        return answer
 
 
 def changes_json(changes: Sequence[ObjectChange], revision: int, *, dry_run: bool) -> Json:

@@ -9,6 +9,7 @@ from gatepost.admin.alerts import AlertUseCases
 from gatepost.admin.auth import TokenUseCases
 from gatepost.admin.checks import CheckUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
+from gatepost.admin.domains import DomainUseCases
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.events import EventUseCases
 from gatepost.admin.explain import ExplainUseCases
@@ -39,6 +40,7 @@ class Service:
         self.objects = ObjectUseCases(gateway)
         self.queue = QueueUseCases(gateway)
         self.messages = MessageUseCases(gateway, self.queue)
+        self.domains = DomainUseCases(gateway)
         self.jobs = JobUseCases(gateway, self.queue)
         self.tokens = TokenUseCases(gateway)
         self.fixes = FixUseCases(gateway)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from gatepost.model.failure import LastError, clean, iso
+from gatepost.model.fix import Effect
 from gatepost.model.ids import to_text
 from gatepost.model.objects import Connector, Objects
 from gatepost.storage.interface import (
@@ -20,6 +21,7 @@ from gatepost.storage.interface import (
     RecipientView,
 )
 
+MAX_SAMPLES = 10  # addresses of each fate
 Json = dict[str, object]
 
 
@@ -204,3 +206,20 @@ def masked(data: Mapping[str, object]) -> Json:
     if isinstance(logins, Mapping):
         shown["logins"] = dict.fromkeys(logins, "********")
     return shown
+
+
+def effect_json(effect: Effect) -> Json:
+    """Return an effect: recipients by fate, with samples."""
+    return {
+        "messages": effect.messages,
+        "delivered": effect.delivered,
+        "retried": effect.retried,
+        "rerouted": effect.rerouted,
+        "returned": effect.returned,
+        "held": effect.held,
+        "deleted": effect.deleted,
+        "unchanged": effect.unchanged,
+        "known": effect.known,
+        "unknown": effect.unknown,
+        "samples": {fate: list(found)[:MAX_SAMPLES] for fate, found in effect.samples.items()},
+    }

@@ -22,7 +22,7 @@ from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.alert_facts import AlertFacts
 from gatepost.flow.alerting import Alerting
-from gatepost.flow.checking import Checking
+from gatepost.flow.checking import Checking, CheckRequest
 from gatepost.flow.ending import RETURNED
 from gatepost.flow.facts import FactsOf
 from gatepost.flow.fixing import Fixing
@@ -277,6 +277,17 @@ class Control:
             return None
         found = await self.checking.kept(insight.fingerprint.destination_id, 1)
         return found[0] if found else None
+
+    async def works_now(self, target: Target) -> bool | None:
+        """Tell by a probe whether a connector takes mail now; None where it is gone or disabled."""
+        found = next((c for c in self.objects.connectors if c.name == target.connector and c.enabled), None)
+        if found is None:
+            return None
+        lane = self._lane(target.destination_id)
+        request = CheckRequest(
+            found, "fix", saved=True, next_hop=lane.key.next_hop if lane else "", auth=False
+        )
+        return (await self.checking.check(request)).ok
 
     def fix_target(self, text: str) -> Target | None:
         """Return what an insight is about."""

@@ -22,6 +22,7 @@ from gatepost.flow.fixing import Fixing
 from gatepost.flow.flows import FlowKeeper
 from gatepost.flow.foreign import Foreign
 from gatepost.flow.foresight import Foresight
+from gatepost.flow.guarding import Guarding
 from gatepost.flow.insights import Insights
 from gatepost.flow.intelligence import Intelligence
 from gatepost.flow.jobs import Jobs
@@ -95,6 +96,9 @@ class Gateway:
         self.intelligence.parts.append(fixing)
         self.journey.observer.observers.append(fixing)
         self.control.fixing = fixing
+        fixing.works_now = self.control.works_now
+        guarding = Guarding(self.journey, self.control.insights, self.control.checking, fixing.lanes_of)
+        fixing.guard_of = guarding.facts
         self.control.jobs = Jobs(self.journey, self.control, QueueUseCases(self.control).places)
         self.intelligence.parts.append(self.control.jobs)
         self._make_alerts()

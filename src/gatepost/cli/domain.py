@@ -4,10 +4,24 @@ from typing import Any
 
 import click
 
-from gatepost.cli.changes import show_changes
+from gatepost.cli.changes import show_changes, show_effect
 from gatepost.cli.client import Client, path
-from gatepost.cli.frame import USAGE, Group, Refusal, State, argument, dry_run, group, option, tr, verb
+from gatepost.cli.frame import (
+    DONE,
+    USAGE,
+    Group,
+    Refusal,
+    State,
+    argument,
+    dry_run,
+    flag,
+    group,
+    option,
+    tr,
+    verb,
+)
 from gatepost.cli.objects import add_delete, add_reading, add_writing, lines_of, switch
+from gatepost.cli.output import line, print_json, table, when
 
 domain: Group = group("domain", tr("Which domains are ours: accepted domains."), "gatepost domain list")
 
@@ -90,3 +104,52 @@ def _recipients(name: str, text: str, key: str) -> None:
 
 _recipients("add", tr("Make addresses known."), "add")
 _recipients("remove", tr("Make addresses unknown."), "remove")
+
+
+@verb(
+    domain,
+    "dry-run",
+    tr("Say what would be refused if a domain became authoritative, and whom to import before."),
+    "gatepost domain dry-run contoso.example --days 30\ngatepost domain dry-run contoso.example --import",
+    params=[
+        argument("domain", metavar="DOMAIN"),
+        option(
+            "--days", type=click.IntRange(1, 90), default=7, text=tr("Recent mail is that of so many days.")
+        ),
+        flag("--import", "wanted", text=tr("Make recipients known that mail was delivered to.")),
+    ],
+)
+def dry_run_(state: State, domain: str, days: int, wanted: bool) -> int:
+    """Show the dry run; import what was seen to be good where that is wanted."""
+    client = Client(state)
+    found = client.get(path("domains", domain, "dry-run"), days=days)
+    if wanted and found["importable"]:
+        where = path("domains", domain, "recipients")
+        change = client.post(where, {"add": found["importable"], "dry_run": False})
+        found["imported"] = len(found["importable"])
+        found["revision"] = change["revision"]
+    if state.as_json:
+        print_json(found)
+    else:
+        _show(state, found)
+    return DONE
+
+
+def _show(state: State, found: dict[str, Any]) -> None:
+    say = state.say
+    line(say(tr("If {domain} became authoritative, of the mail that is queued:")).format(**found))
+    show_effect(state, found["effect"])
+    sentence = tr(
+        "Of {addresses} recent recipients ({messages_looked_at} messages), {would_be_refused} would be refused; "
+        "{good_but_unknown} of those are good: mail was delivered to them."
+    )
+    line(say(sentence).format(**found))
+    titles = [tr("Address"), tr("Delivered"), tr("Refused"), tr("Last")]
+    rows = [r for r in found["recent"] if r["would_be_refused"]][:50]
+    if rows:
+        cells = [[r["address"], r["delivered"], r["refused"], when(r["last_at"], say)] for r in rows]
+        table([say(title) for title in titles], cells)
+    if found.get("imported"):
+        line(say(tr("{n} recipients were imported.")).format(n=found["imported"]))
+    elif found["importable"]:
+        line(say(tr("Import the good ones: gatepost domain dry-run {domain} --import")).format(**found))

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from gatepost.cli.changes import show_effect
 from gatepost.cli.client import Client, path
 from gatepost.cli.frame import (
     DONE,
@@ -21,21 +22,13 @@ from gatepost.cli.frame import (
     tr,
     verb,
 )
+from gatepost.cli.objects import lines_of
 from gatepost.cli.output import cell_text, line, pairs, print_json, table, when
 
 fix: Group = group(
     "fix", tr("What would help, what it would do, doing it, undoing it."), "gatepost fix plan to-office"
 )
 
-FATES = {
-    "delivered": tr("{n} recipients: into our own mailboxes"),
-    "retried": tr("{n} recipients: tried again at once"),
-    "rerouted": tr("{n} recipients: to another destination"),
-    "returned": tr("{n} recipients: returned to the sender at once"),
-    "held": tr("{n} recipients: held"),
-    "deleted": tr("{n} recipients: deleted"),
-    "unchanged": tr("{n} recipients: as before"),
-}
 UNDO = {
     "full": tr("It can be undone."),
     "partly": tr("It can be undone in part."),
@@ -88,8 +81,19 @@ def plan(state: State, insight: str) -> int:
     params=[
         argument("insight", metavar="INSIGHT"),
         argument("action", metavar="ACTION"),
-        option("--set", "settings", multiple=True, metavar="NAME=VALUE", text=tr("A parameter of the fix.")),
+        option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="NAME=VALUE",
+            text=tr("A parameter of the fix; @FILE reads it from a file, one value a line."),
+        ),
         option("--reason", default="", metavar="TEXT", text=tr("Why, for the audit.")),
+        click.Option(
+            ["--probe/--no-probe"],
+            default=None,
+            help=tr("Probe the connector as it would be (the default with set_smart_hosts)."),
+        ),
         flag("--yes", text=tr("Do not ask before mail is returned or deleted.")),
         dry_run(),
     ],
@@ -101,15 +105,16 @@ def apply(state: State, insight: str, action: str, **given: Any) -> int:
         name, separator, value = setting.partition("=")
         if not separator:
             raise Refusal(tr('"{text}" is not NAME=VALUE.'), USAGE, text=setting)
-        parameters[name] = value
+        parameters[name] = ",".join(lines_of(value[1:])) if value.startswith("@") else value
     client = Client(state)
     where = path("fixes", "apply", action)
-    body = {"parameters": parameters, "reason": given["reason"], "dry_run": True}
+    probed = given["probe"] if given["probe"] is not None else action == "set_smart_hosts"
+    body = {"parameters": parameters, "reason": given["reason"], "dry_run": True, "probe": probed}
     if given["dry_run"] or _must_ask(given["yes"]):
         preview = client.post(where, body, target=insight)
-        if given["dry_run"] or not _agreed(state, preview["preview"]):
+        if given["dry_run"] or not _agreed(state, preview):
             return _show_preview(state, preview) if given["dry_run"] else NEGATIVE
-    answer = client.post(where, {**body, "dry_run": False}, target=insight)
+    answer = client.post(where, {**body, "dry_run": False, "probe": False}, target=insight)
     return _show_applied(state, answer)
 
 
@@ -117,12 +122,13 @@ def _must_ask(agreed: bool) -> bool:
     return not agreed and sys.stdin.isatty()
 
 
-def _agreed(state: State, preview: dict[str, Any]) -> bool:
-    """Ask where mail is destroyed; whoever cannot be asked has said --yes by running it from a script."""
-    effect = preview["effect"]
-    if not effect["returned"] and not effect["deleted"]:
+def _agreed(state: State, answer: dict[str, Any]) -> bool:
+    """Ask where mail is destroyed or a probe failed; whoever cannot be asked has said --yes by using a script."""
+    effect, probe = answer["preview"]["effect"], answer.get("probe")
+    if not effect["returned"] and not effect["deleted"] and (probe is None or probe["ok"]):
         return True
-    _show(state, preview)
+    _show(state, answer["preview"])
+    _show_probe(state, probe)
     return click.confirm(state.say(tr("Do it?")), default=False)
 
 
@@ -131,8 +137,23 @@ def _show_preview(state: State, answer: dict[str, Any]) -> int:
         print_json(answer)
     else:
         _show(state, answer["preview"])
+        _show_probe(state, answer.get("probe"))
         line(state.say(tr("Nothing was changed.")))
     return DONE
+
+
+def _show_probe(state: State, probe: dict[str, Any] | None) -> None:
+    """Print what a probe of the new values saw."""
+    if probe is None:
+        return
+    if probe["ok"]:
+        line("  " + state.say(tr("A probe of it: {working} of {hosts} hosts take mail.")).format(**probe))
+    else:
+        error = probe["last_error"]
+        line(
+            "  ! "
+            + state.say(tr("A probe of it fails: {error}")).format(error=error["text"] if error else "-")
+        )
 
 
 def _show(state: State, preview: dict[str, Any]) -> None:
@@ -142,13 +163,7 @@ def _show(state: State, preview: dict[str, Any]) -> None:
         line(f"  {change['kind']} {change['name']}")
         for name, values in change["fields"].items():
             line(f"    {name}: {cell_text(values['before'])} -> {cell_text(values['after'])}")
-    effect = preview["effect"]
-    for fate, sentence in FATES.items():
-        if effect[fate]:
-            line("  " + say(sentence).format(n=effect[fate]))
-            samples = effect["samples"].get(fate, [])
-            if samples and fate != "unchanged":
-                line(f"    {', '.join(samples)}")
+    show_effect(state, preview["effect"])
     for warning in preview["warnings"]:
         line(f"  ! {warning}")
     line("  " + say(UNDO[preview["undo"]]))
@@ -181,6 +196,23 @@ def undo(state: State, change: str) -> int:
     else:
         line(state.say(tr("Undone: what the fix changed is as it was.")))
     return DONE
+
+
+@verb(
+    fix,
+    "verify",
+    tr("Look now, by a probe, whether the error that a fix was for is gone."),
+    "gatepost fix verify 01KPB0Q6X8R2M",
+    params=[argument("change", metavar="CHANGE")],
+)
+def verify(state: State, change: str) -> int:
+    """Verify a fix."""
+    answer = Client(state).post(path("fixes", change, "verify"), {})
+    if state.as_json:
+        print_json(answer)
+    else:
+        line(state.say(STATES[answer["fix"]["state"]]))
+    return DONE if answer["fix"]["state"] == "verified" else NEGATIVE
 
 
 @verb(fix, "list", tr("List what was applied, newest first."), "gatepost fix list", params=[])

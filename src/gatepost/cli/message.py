@@ -1,6 +1,8 @@
 """Messages that wait: find, show, end, save."""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,17 +10,19 @@ import click
 from gatepost.cli.client import Client, path
 from gatepost.cli.frame import (
     DONE,
+    NEGATIVE,
     USAGE,
     Group,
     Refusal,
     State,
     argument,
+    dry_run,
     group,
     option,
     tr,
     verb,
 )
-from gatepost.cli.output import error_text, line, pairs, print_json, size, table, when
+from gatepost.cli.output import Progress, error_text, line, pairs, print_json, size, table, when
 
 STATES = ["ready", "active", "retry", "suspended", "deferred"]
 
@@ -189,16 +193,78 @@ def test(state: State, recipient: str) -> int:
 @verb(
     message,
     "export",
-    tr("Save the content of a message that waits as an .eml file."),
-    "gatepost message export 01KXA7Q2M0000 --output mail.eml",
+    tr("Save the content of messages that wait: one as an .eml file, those of a filter into a folder."),
+    "gatepost message export 01KXA7Q2M0000 --output mail.eml\n"
+    "gatepost message export --filter 'to:@gone.example' --output folder",
     params=[
-        argument("id", metavar="ID"),
-        option("--output", metavar="FILE", default="-", text=tr("The file to write (- is stdout).")),
+        argument("id", metavar="ID", required=False),
+        *which(),
+        option(
+            "--output", metavar="FILE", default="-", text=tr("The file or folder to write (- is stdout).")
+        ),
+        dry_run(),
     ],
 )
-def export(state: State, output: str, **given: Any) -> int:
-    """Save a message."""
-    pieces = Client(state).pieces(path("messages", given["id"], "content"))
+def export(state: State, output: str, dry_run: bool, **given: Any) -> int:
+    """Save one message, or every message that a filter means."""
+    client = Client(state)
+    if given["id"]:
+        pieces = client.pieces(path("messages", given["id"], "content"))
+        return DONE if dry_run else _save(pieces, output)
+    if output == "-" and not dry_run:
+        raise Refusal(tr("Several messages need a folder: give --output FOLDER."), USAGE)
+    numbers = _numbers(client, filters(given))
+    saved = 0
+    with Progress(state.say) as progress:
+        for done, number in enumerate(() if dry_run else numbers):
+            progress.show(done, len(numbers))
+            saved += _saved(client, number, output)
+    if state.as_json:
+        print_json({"dry_run": dry_run, "messages": len(numbers), "saved": saved})
+    else:
+        sentence = (
+            tr("Would save {messages} messages.") if dry_run else tr("Saved {saved} of {messages} messages.")
+        )
+        line(state.say(sentence).format(messages=len(numbers), saved=saved))
+    return DONE if numbers else NEGATIVE
+
+
+def _numbers(client: Client, wanted: dict[str, Any]) -> list[str]:
+    """Return the ids of all messages that a filter means."""
+    found: dict[str, None] = {}
+    after: str | None = None
+    while True:
+        answer = client.get(path("messages"), **wanted, limit=1000, after=after)
+        found |= dict.fromkeys(row["id"] for row in answer["messages"])
+        after = answer["next"]
+        if not after:
+            return list(found)
+
+
+def _saved(client: Client, number: str, folder: str) -> int:
+    """Save a message into a folder; one that is there already, or that has gone meanwhile, is left out."""
+    file = Path(folder, f"{number}.eml")
+    if file.exists():
+        return 0
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")  # a name that says whole is given to what is whole
+        with part.open("wb") as target:
+            target.writelines(client.pieces(path("messages", number, "content")))
+        part.rename(file)
+    except OSError as problem:
+        sentence = tr("{path} cannot be written: {why}.")
+        raise Refusal(sentence, USAGE, path=str(file), why=problem.strerror) from None
+    except Refusal as problem:
+        if problem.code != NEGATIVE:
+            raise
+        part.unlink(missing_ok=True)
+        return 0
+    return 1
+
+
+def _save(pieces: Iterator[bytes], output: str) -> int:
+    """Write one message to a file that does not exist yet, or to stdout."""
     if output == "-":
         for piece in pieces:
             sys.stdout.buffer.write(piece)

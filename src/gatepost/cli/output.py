@@ -44,8 +44,12 @@ class Progress:
         for step in steps:
             if "result" in step:
                 return step["result"]
-            self._write(self._say(tr("{done} of {of} ...")).format(**step["progress"]))
+            self.show(**step["progress"])
         raise Refusal(tr("The gateway ended before all was done: start it, and look again."), UNREACHABLE)
+
+    def show(self, done: int, of: int) -> None:
+        """Show how far it is."""
+        self._write(self._say(tr("{done} of {of} ...")).format(done=done, of=of))
 
     def _write(self, text: str) -> None:
         if self._watched:

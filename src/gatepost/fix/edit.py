@@ -89,6 +89,11 @@ def _until(parameters: Parameters, context: Context, default: int = DEFAULT_HOUR
     return context.now + round(hours * HOUR)
 
 
+def hours_from(parameters: Parameters, now: int, default: int = 4) -> int:
+    """Return when a time of `hours` ends (ms since 1970); raises `BadFix`."""
+    return _until(parameters, Context(now, "", ""), default)
+
+
 def _texts(value: object) -> list[str]:
     """Return a list of texts; one text may hold several, separated by commas."""
     if isinstance(value, str):
@@ -144,10 +149,11 @@ def _addresses(parameters: Parameters) -> set[str]:
 def domains_behind(objects: Objects, connector: Connector) -> list[AcceptedDomain]:
     """Return the internal relay domains whose mail a connector carries."""
     relays = [d for d in objects.domains if d.type == "internal-relay"]
-    return [d for d in relays if _carries(connector, d)]
+    return [d for d in relays if carries(connector, d)]
 
 
-def _carries(connector: Connector, domain: AcceptedDomain) -> bool:
+def carries(connector: Connector, domain: AcceptedDomain) -> bool:
+    """Tell whether a connector names a domain, or all of ours."""
     if connector.all_accepted_domains or "*" in connector.domains or domain.name in connector.domains:
         return True
     patterns = [p[1:] for p in connector.domains if p.startswith("*.")]

@@ -14,6 +14,7 @@ from gatepost.model.objects import Objects
 from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
 from gatepost.route.decide import Router, Standing
+from gatepost.storage.interface import MessageFilter
 
 PAGE = 2000
 SAMPLES = 10
@@ -34,6 +35,19 @@ class Count:
         if sample and len(kept) < SAMPLES:
             kept.append(sample)
 
+    def recipients(self) -> int:
+        """Return how many recipients were counted so far."""
+        return sum(number for fate, number in self.fates.items() if fate not in ("known", "unknown"))
+
+    def move(self, fate: str, other: str, addresses: list[str]) -> None:
+        """Count recipients under another fate than before."""
+        moved = min(len(addresses), self.fates.get(fate, 0))
+        if not moved:
+            return
+        self.fates[fate] -= moved
+        self.fates[other] = self.fates.get(other, 0) + moved
+        self.samples[other] = [*self.samples.get(other, []), *addresses][:SAMPLES]
+
     def effect(self) -> Effect:
         """Return the effect."""
         samples = {fate: tuple(found) for fate, found in self.samples.items() if found}
@@ -48,18 +62,36 @@ async def effect_of_objects(journey: Journey, after: Objects) -> Effect:
     connectors = {c.name: overrides.effective(c, after, now) for c in after.connectors}
     pins = tuple(o for o in after.overrides if o.until > now)
     count = Count()
+    touched: set[int] = set()  # destinations where anything becomes of mail
     for lane in list(journey.lanes.by_id.values()):
         groups = await journey.store.groups(lane.id)
         if not groups:
             continue
         changed = world.connectors.get(lane.key.connector) != connectors.get(lane.key.connector)
+        stayed, all_before = count.fates.get("unchanged", 0), count.recipients()
         judge = _Judge(lane, router, "retried" if changed or pins != world.pins() else "unchanged")
         for domain, number in groups:
             await _domain(journey, judge, domain, number, count)
-    count.messages = sum(
-        s.messages for s in await journey.store.destinations(journey.expiry_of) if s.messages
-    )
+        after_expiry = journey.policy(connectors.get(lane.key.connector)).expiry
+        if after_expiry < lane.policy.expiry:
+            overdue = await _overdue(journey, lane, now - after_expiry * 1000)
+            count.move(judge.stays, "returned", overdue)
+        if count.recipients() - all_before > count.fates.get("unchanged", 0) - stayed:
+            touched.add(lane.id)
+    summaries = await journey.store.destinations(journey.expiry_of)
+    count.messages = sum(s.messages for s in summaries if s.state.id in touched)
     return count.effect()
+
+
+async def _overdue(journey: Journey, lane: Lane, before: int) -> list[str]:
+    """Return the recipients without an expiry of their own in mail that was accepted before a time."""
+    found: list[str] = []
+    which = MessageFilter(destination_id=lane.id, older_than=before + 1)
+    position = (lane.id, 0)
+    while page := await journey.store.messages(which, PAGE, position):
+        found += [r.address for message in page for r in message.recipients if not r.expires_at]
+        position = (lane.id, page[-1].message_id)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

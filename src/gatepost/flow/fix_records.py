@@ -30,7 +30,8 @@ def to_json(fix: AppliedFix) -> dict[str, object]:
 def from_document(document: Document) -> AppliedFix:
     """Return the fix that a document keeps."""
     data = cast("dict[str, Any]", dict(document.data or {}))
-    return AppliedFix(**{**data, "preview": _preview(data["preview"])})
+    held = {number: tuple(values) for number, values in data.get("held", {}).items()}
+    return AppliedFix(**{**data, "preview": _preview(data["preview"]), "held": held})
 
 
 def _preview(data: Mapping[str, Any]) -> Preview:

@@ -15,7 +15,7 @@ from gatepost.config.changes import ObjectChange, difference, override_changes
 from gatepost.config.objects import to_dict, validate
 from gatepost.deliver.targets import Target as Address
 from gatepost.fix.actions import ACTIONS, QUEUE_ACTIONS
-from gatepost.fix.edit import HOUR, BadFix, Context, Target, edit
+from gatepost.fix.edit import HOUR, BadFix, Context, Target, edit, hours_from
 from gatepost.fix.guard import GuardFacts, warnings
 from gatepost.flow.effects import effect_of_ending, effect_of_objects
 from gatepost.flow.ending import end_all
@@ -31,7 +31,7 @@ from gatepost.model.fix import AppliedFix, Effect, ObjectDiff, Preview
 from gatepost.model.mail import Item
 from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
 from gatepost.queue.lane import Lane
-from gatepost.storage.interface import Change
+from gatepost.storage.interface import Change, DestinationState
 
 WATCHED = 24 * HOUR
 ENDED = frozenset({"return_now", "delete"})
@@ -77,6 +77,17 @@ class Asked:
 
 
 GuardOf = Callable[[Target], Awaitable[GuardFacts]]
+WorksNow = Callable[[Target], Awaitable[bool | None]]
+Held = tuple[str, str, int]  # who holds a destination back, why, until when (ms since 1970, 0: until resumed)
+
+
+async def _cannot_tell(_target: Target) -> bool | None:
+    return None
+
+
+def held_of(lane: Lane) -> Held:
+    """Return who holds a destination back, why, until when."""
+    return lane.suspended_by, lane.suspended_reason, lane.suspended_until
 
 
 class Fixing:
@@ -88,7 +99,9 @@ class Fixing:
         self._hands = hands
         self._watched: dict[int, AppliedFix] = {}
         self._ending = False
+        self._probed: set[int] = set()
         self.guard_of: GuardOf = self._plain_guard
+        self.works_now: WorksNow = _cannot_tell
         self.changed: Callable[[AppliedFix], None] = lambda fix: None
 
     # ---------------------------------------------------------------- look
@@ -124,7 +137,22 @@ class Fixing:
             (MAIL_IS_GONE,) if gone and action.undo != "full" else (),
         )
 
+    def candidate(self, asked: Asked) -> Connector | None:
+        """Return the connector as a fix would make it, to be probed before; None where there is none to probe."""
+        now = self._journey.now()
+        after = self._edited(asked, now)
+        name = str(asked.parameters.get("by", "")) or asked.target.connector
+        found = next((c for c in after.connectors if c.name == name and c.enabled), None)
+        if found is None:
+            return None
+        found = overrides.effective(found, after, now)
+        pinned = overrides.addresses(after, now)
+        hosts = [replace(h, host=a) for h in found.smart_hosts for a in pinned.get(h.host, (h.host,))]
+        return replace(found, smart_hosts=tuple(hosts))
+
     def _edited(self, asked: Asked, now: int) -> Objects:
+        if asked.action == "suspend":
+            hours_from(asked.parameters, now)
         context = Context(now, asked.who, asked.reason)
         after = edit(asked.action, self._world.objects, asked.target, asked.parameters, context)
         problems = validate(after)
@@ -186,12 +214,13 @@ class Fixing:
             preview=preview,
         )  # fmt: skip
         if asked.action in QUEUE_ACTIONS:
-            await self._write(fix)
-            await self._queue_action(fix, asked)
+            fix = await self._steer(fix, asked)
         elif preview.objects:
             fix = await self._save(fix, self._edited(asked, now))
         self._say("fix.applied", fix)
         self._watched[fix.id] = fix
+        if asked.action in ENDED:
+            self._world.start(self._end(fix))
         self.changed(fix)
         return fix
 
@@ -202,27 +231,59 @@ class Fixing:
         await self._hands.save_objects(after, changes, f"{fix.who} (fix {fix.action})", (document_of(fix),))
         return fix
 
-    async def _queue_action(self, fix: AppliedFix, asked: Asked) -> None:
-        until = 0
+    async def _steer(self, fix: AppliedFix, asked: Asked) -> AppliedFix:
+        """Do what concerns destinations; their state and the record of the fix are one transaction."""
+        lanes = self.lanes_of(asked.target)
+        held = {str(lane.id): held_of(lane) for lane in lanes if lane.state == "suspended"}
+        fix = replace(fix, held=held)
         if asked.action == "suspend":
-            hours = float(str(asked.parameters.get("hours", 4)))
-            until = self._journey.now() + round(hours * HOUR)
-        if asked.action in ENDED:
-            await self._end(fix)
-            return
-        for lane in self.lanes_of(asked.target):
-            if asked.action == "suspend":
-                self._hands.suspend(lane.id, asked.who, asked.reason, until)
-            elif asked.action == "resume":
-                self._hands.resume(lane.id, asked.who)
-            else:
-                self._hands.retry(lane.id)
+            until = hours_from(asked.parameters, fix.at)
+            await self._hold({lane.id: (asked.who, asked.reason, until) for lane in lanes}, fix)
+        elif asked.action == "resume":
+            await self._let_go(list(held), fix)
+        else:
+            await self._write(fix)
+            if asked.action not in ENDED:
+                for lane in lanes:
+                    self._hands.retry(lane.id)
+        return fix
+
+    async def _hold(self, wanted: Mapping[int, Held], fix: AppliedFix) -> None:
+        """Suspend destinations, each with who, why and until when."""
+        states = []
+        for number, (who, reason, until) in wanted.items():
+            state = self._journey.state_of(self._journey.lanes.by_id[number])
+            states.append(
+                state._replace(
+                    state="suspended", suspended_by=who, suspended_reason=reason, suspended_until=until
+                )
+            )
+        await self._write(fix, states)
+        for number, (who, reason, until) in wanted.items():
+            self._hands.suspend(number, who, reason, until)
+
+    async def _let_go(self, numbers: Iterable[str], fix: AppliedFix) -> None:
+        """End suspensions."""
+        lanes = [self._journey.lanes.by_id[int(n)] for n in numbers if int(n) in self._journey.lanes.by_id]
+        lanes = [lane for lane in lanes if lane.state == "suspended"]
+        states = [
+            self._journey.state_of(lane)._replace(
+                state="retry" if lane.attempts else "ready",
+                suspended_by="",
+                suspended_reason="",
+                suspended_until=0,
+            )
+            for lane in lanes
+        ]
+        await self._write(fix, states)
+        for lane in lanes:
+            self._hands.resume(lane.id, fix.undone_by or fix.who)
 
     async def _end(self, fix: AppliedFix) -> None:
         """Return or delete what waited when the fix was asked for."""
-        target = target_of(fix)
-        for lane in self.lanes_of(target):
+        for lane in self.lanes_of(target_of(fix)):
             await end_all(self._journey, lane, fix.at, fix.action, fix.who)
+        await self._settle(fix, "verified")
 
     # ---------------------------------------------------------------- undo
 
@@ -235,12 +296,7 @@ class Fixing:
             raise BadFix(tr("This fix cannot be undone: {title}."), title=action.title)
         undone = replace(fix, state="undone", undone_at=self._journey.now(), undone_by=who)
         if fix.action in QUEUE_ACTIONS:
-            await self._write(undone)
-            for lane in self.lanes_of(target_of(fix)):
-                if fix.action == "suspend":
-                    self._hands.resume(lane.id, who)
-                else:
-                    self._hands.suspend(lane.id, who, fix.reason, 0)
+            await self._unsteer(fix, undone)
         else:
             await self._put_back(fix, undone, who)
         self._watched.pop(fix.id, None)
@@ -248,10 +304,23 @@ class Fixing:
         self.changed(undone)
         return undone
 
+    async def _unsteer(self, fix: AppliedFix, undone: AppliedFix) -> None:
+        """Put the suspensions back that there were; those that somebody has ended or made since stay so."""
+        lanes = self.lanes_of(target_of(fix))
+        mine = [lane for lane in lanes if (lane.state == "suspended") == (fix.action == "suspend")]
+        again = {int(n): held for n, held in fix.held.items()}
+        back = {lane.id: again[lane.id] for lane in mine if lane.id in again}
+        if fix.action == "suspend":
+            await self._let_go([str(lane.id) for lane in mine if lane.id not in again], undone)
+        await self._hold(back, undone)
+
     async def _put_back(self, fix: AppliedFix, undone: AppliedFix, who: str) -> None:
         now = self._world.objects
         for diff in fix.preview.objects:
-            if dict_of(now, diff.kind, diff.name) != diff.after:
+            found = dict_of(now, diff.kind, diff.name)
+            if diff.kind == overrides.KIND and found is None:
+                raise BadFix(tr("It has ended by itself already, so there is nothing to undo."))
+            if found != diff.after:
                 raise BadFix(
                     tr("{kind} {name} was changed since: undo that change first, or change it by hand."),
                     kind=diff.kind,
@@ -304,14 +373,41 @@ class Fixing:
                 self._watched.pop(fix.id, None)
                 continue
             lanes = self.lanes_of(target_of(fix))
+            if fix.action in ENDED:  # it says itself when it is through
+                continue
             works = any(lane.last_success_at > fix.at for lane in lanes)
             empty = not any(waiting.get(lane.id) for lane in lanes)
             if works or (empty and fix.action in TAKES_AWAY and now - fix.at > 1000):
                 await self._settle(fix, "verified")
+            elif empty and fix.preview.objects and fix.state == "applied" and fix.id not in self._probed:
+                self._probed.add(fix.id)  # no delivery will tell
+                self._world.start(self._probe_once(fix))
 
-    async def _settle(self, fix: AppliedFix, state: str) -> None:
+    async def _probe_once(self, fix: AppliedFix) -> None:
+        works = await self.works_now(target_of(fix))
+        if works is not None:
+            await self._settle(fix, "verified" if works else "failing")
+
+    async def verify(self, fix: AppliedFix) -> AppliedFix:
+        """Look now whether the error is gone: by a probe, or by whether anything still waits; raises `BadFix`."""
+        if fix.state == "undone":
+            raise BadFix(tr("This fix was undone already."))
+        target = target_of(fix)
+        works: bool | None = False
+        if fix.action in TAKES_AWAY:
+            summaries = await self._journey.store.destinations(self._journey.expiry_of)
+            waiting = {s.state.id: s.messages for s in summaries}
+            works = not any(waiting.get(lane.id) for lane in self.lanes_of(target))
+        else:
+            works = await self.works_now(target)
+        if works is None:
+            raise BadFix(tr("There is no connector left that a probe could try."))
+        self._watched[fix.id] = fix
+        return await self._settle(fix, "verified" if works else "failing")
+
+    async def _settle(self, fix: AppliedFix, state: str) -> AppliedFix:
         if self._watched.get(fix.id) is not fix:
-            return
+            return fix
         settled = replace(fix, state=state, verified_at=self._journey.now())
         if state == "verified":
             self._watched.pop(fix.id, None)
@@ -320,6 +416,7 @@ class Fixing:
         await self._write(settled)
         self._say(f"fix.{state}", settled)
         self.changed(settled)
+        return settled
 
     def failed(
         self, event: str, lane: Lane, failure: Failure, verdict: Verdict, more: Mapping[str, object]
@@ -351,7 +448,7 @@ class Fixing:
 
     # ---------------------------------------------------------------- write
 
-    def _write(self, fix: AppliedFix) -> "asyncio.Future[None]":
+    def _write(self, fix: AppliedFix, states: Iterable[DestinationState] = ()) -> "asyncio.Future[None]":
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def done(problem: BaseException | None) -> None:
@@ -362,7 +459,7 @@ class Fixing:
             else:
                 written.set_exception(problem)
 
-        self._journey.store.write(Change(documents=(document_of(fix),)), done)
+        self._journey.store.write(Change(documents=(document_of(fix),), destinations=tuple(states)), done)
         return written
 
     def _say(self, event: str, fix: AppliedFix) -> None:

@@ -76,3 +76,6 @@ class AppliedFix:
     verified_at: int = 0
     undone_at: int = 0
     undone_by: str = ""
+    held: Mapping[str, tuple[str, str, int]] = field(
+        default_factory=dict
+    )  # what was suspended before, by destination: by whom, why, until when

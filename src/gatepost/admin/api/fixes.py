@@ -19,6 +19,7 @@ class FixRequest(Body):
     parameters: dict[str, Any] = Field(default_factory=dict, description="Over those that would be chosen.")
     reason: str = Field("", max_length=500)
     dry_run: bool = Field(default=False, description="Only return the preview.")
+    probe: bool = Field(default=False, description="With dry_run: probe the connector as it would be, too.")
 
 
 def say_of(request: Request) -> Translator:
@@ -72,6 +73,7 @@ async def apply(
         via=via_of(request),
         reason=wanted.reason,
         dry_run=wanted.dry_run,
+        probe=wanted.probe,
     )
 
 
@@ -79,3 +81,17 @@ async def apply(
 async def undo(request: Request, service: Use, caller: Operator, change: str) -> Json:
     """Undo a fix."""
     return await service.fixes.undo(change, caller, say_of(request))
+
+
+@router.post("/fixes/{change}/verify")
+async def verify(request: Request, service: Use, caller: Operator, change: str) -> Json:
+    """Look now whether the error is gone: by a probe, or by whether anything still waits."""
+    return await service.fixes.verify(change, caller, say_of(request))
+
+
+@router.get("/domains/{name}/dry-run")
+async def domain_dry_run(
+    service: Use, _caller: Reader, name: str, days: Annotated[int, Query(ge=1, le=90)] = 7
+) -> Json:
+    """Return what would be refused if a domain became authoritative, and which recipients could be imported."""
+    return await service.domains.dry_run(name, days)

@@ -184,6 +184,18 @@ async def test(request: Request, service: Use, caller: Operator, wanted: Test) -
     return await service.send_test(wanted.recipient, caller.name, say_of(request))
 
 
+@router.get("/messages/export", response_class=StreamingResponse, responses=media("application/mbox"))
+async def export(service: Use, _caller: Operator, which: Annotated[Which, Query()]) -> StreamingResponse:
+    """Return the content of every message that the filters mean, as one mbox (mboxrd)."""
+    query = which.query()
+    query.filtered()  # what makes no sense is said before the answer begins
+    headers = {
+        "Content-Disposition": 'attachment; filename="messages.mbox"',
+        "Content-Security-Policy": "sandbox",
+    }
+    return StreamingResponse(service.messages.export(query), media_type="application/mbox", headers=headers)
+
+
 @router.get("/messages/{message_id}")
 async def show(service: Use, _caller: Reader, message_id: str) -> Json:
     """Return a message with recipients, events and all attempts."""
