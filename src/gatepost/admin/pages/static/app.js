@@ -114,12 +114,16 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("content-type")?.startsWith("text/html")) event.detail.shouldSwap = true;
   });
-  // a part that refreshes itself waits while somebody fills in a form in it, reads a preview or has something open
+  // a part that refreshes itself waits while somebody fills in a form in it, reads a preview or has something open;
+  // what was asked for before that must not arrive over it either
+  const busy = "[id^=preview-] form, .gp-drop[open], details[open] form, form:focus-within, form.htmx-request, input[type=checkbox]:checked[name=id]";
+  const refreshes = (part) => part?.getAttribute("hx-get") && part.id && !part.matches("a, button");
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const part = event.detail.elt;
-    const refreshes = part.getAttribute("hx-get") && part.id && !part.matches("a, button");
-    const busy = "[id^=preview-] form, .gp-drop[open], details[open] form, form:focus-within, input[type=checkbox]:checked[name=id]";
-    if (refreshes && part.querySelector(busy)) event.preventDefault();
+    if (refreshes(event.detail.elt) && event.detail.elt.querySelector(busy)) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = event.detail.requestConfig.elt;
+    if (refreshes(part) && part.querySelector(busy)) event.detail.shouldSwap = false;
   });
 
   document.addEventListener("change", (event) => { depends(document); if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(); });
@@ -196,7 +200,7 @@
         told = Date.now();
         document.body.dispatchEvent(new CustomEvent("gp:changed"));
         if (Date.now() - drawn > 5000) { drawn = Date.now(); charts(document, true); }
-      }, 150);
+      }, wait);
     };
     const open = () => {
       source = new EventSource(live.dataset.live);
