@@ -185,6 +185,7 @@ def test_a_process_that_gets_no_memory_refuses_that_message_and_lives(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.root  # to count the descriptors of a process that is closed to its own user
 def test_without_descriptors_nothing_spins_and_nothing_is_lost(tmp_path: Path) -> None:
     """Fault matrix 15: the process has 60 descriptors; connections take them all; then they go away."""
     with FaultServer(banner="421 4.3.2 not now") as server:

@@ -6,6 +6,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,9 @@ def test_rule_26_the_password_of_a_smart_host_is_nowhere_in_the_clear(tmp_path: 
         assert '"partner"' in shown
         assert SECRET not in shown
         process = Path(f"/proc/{pid_of(gateway)}")
-        assert SECRET.encode() not in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        assert SECRET.encode() not in (process / "cmdline").read_bytes()
+        with suppress(PermissionError):  # a process that leaves no core is closed to its own user, too
+            assert SECRET.encode() not in (process / "environ").read_bytes()
         backup = gateway.run("connector", "list")
         assert SECRET not in backup.stdout
     for path in [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "objects.toml"]:
