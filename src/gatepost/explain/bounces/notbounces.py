@@ -212,6 +212,13 @@ def is_success(facts: Facts) -> bool:
     return bool(_SUCCESS.search(facts.text[:3000])) and not _FAILED.search(facts.text)
 
 
+def is_machine(message: Message) -> bool:
+    """Say whether a mailer daemon, a postmaster or nobody (the null sender) is its author."""
+    local = sender_of(message).partition("@")[0]
+    paths = message.fields.all("return-path")[:1]
+    return bool(_DAEMON.match(local)) or local == "postmaster" or "<>" in paths
+
+
 def sender_of(message: Message) -> str:
     """Return the author's address in lower case (From, else Sender, else Return-Path)."""
     for name in ("from", "sender", "return-path"):

@@ -31,6 +31,21 @@ class _Groups(NamedTuple):
 def read_message(data: bytes) -> BounceReading:
     """Return what a mail is, with one record for each recipient that failed or waits; never raises."""
     message = mail.read(data)
+    return _enclosed(message) or _read(message)
+
+
+def _enclosed(message: mail.Message) -> BounceReading | None:
+    """Return the report that a machine passed on as an attachment without a word of its own; None else."""
+    spoken = (part for part in message.parts if part.kind != "text/x-preamble" and part.raw.strip())
+    inner = next(spoken, None)
+    if not inner or inner.kind != "message/rfc822" or not notbounces.is_machine(message):
+        return None
+    encoding = inner.fields.get("content-transfer-encoding")
+    reading = _read(mail.read(charset.untransfer(inner.raw, encoding)))
+    return reading if reading.is_bounce or reading.why[:1] == ("success",) else None
+
+
+def _read(message: mail.Message) -> BounceReading:
     note = plain.notice("\n\n".join(_texts(message)))
     other = notbounces.other_report(message)
     if other and not (other == "read receipt" and "was automatically rejected" in note.squeezed):
