@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 import time
@@ -102,12 +103,18 @@ class Gateway:
                 break
             try:
                 smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=5).close()
+                self._greet_control()  # the greeting could be that of another program at this port
             except (OSError, smtplib.SMTPException):
                 time.sleep(0.1)
             else:
                 return
         said = self.output.read_text(errors="replace").strip()
         raise DemoTrouble(tr("The gateway does not start: {said}"), "", said)
+
+    def _greet_control(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(5)
+            control.connect(str(self.folder / "data" / "control.sock"))
 
     def stop(self) -> None:
         """End the child, in order where it can."""
