@@ -26,7 +26,10 @@ from gatepost.admin.service import Service
 from gatepost.app import building
 from gatepost.app.gateway import Gateway
 from gatepost.config.settings import load
+from gatepost.model.document import Document
 from gatepost.model.route import DestinationKey
+from gatepost.queue.lane import Lane
+from gatepost.storage.interface import Change
 
 T = TypeVar("T")
 FILLED = 8  # connections that fill the queue of a listener which accepts nothing
@@ -54,6 +57,7 @@ data_timeout = "2s"
 eod_timeout = "2s"
 block_timeout = "2s"
 retry = ["10m"]
+delay_notice = "off"
 probe_failing = false
 probe_schedule = "off"
 
@@ -85,6 +89,8 @@ class Stage:
 
     async def __aenter__(self) -> Self:
         await self.gateway.start()
+        for task in self.gateway._tasks:
+            task.cancel()
         self.service = Service(self.gateway.control)
         return self
 
@@ -145,15 +151,27 @@ class Stage:
     # ---------------------------------------------------------------- time
 
     async def hours(self, number: float) -> None:
-        """Let hours pass: the clocks go on, everything that is due is done, every destination is tried."""
+        """Let hours pass: idle connections end, what waits is tried once at the end, everything looks again."""
+        waiting = await self.waiting()
+        await self.until(lambda: _tried(waiting), "the first attempt at what waits")
+        self.idle()
         self.ahead += number * HOUR
         self.gateway.world.resolver.flush()
-        for lane in list(self.gateway.journey.lanes.by_id.values()):
-            if lane.state == "retry":
-                attempts = lane.attempts
-                self.gateway.journey.lanes.retry_now(lane)
-                await self.until(_moved(lane, attempts), "the next attempt")
+        for lane in waiting:
+            before = (lane.attempts, lane.last_attempt_at)
+            self.gateway.journey.lanes.retry_now(lane)
+            await self.until(_moved(lane, before), "the next attempt")
         await self.settle()
+
+    async def waiting(self) -> list[Lane]:
+        """Return the destinations of connectors where mail waits."""
+        gateway = self.gateway.control
+        summaries = await gateway.store.destinations(gateway.expiry_of)
+        return [
+            self.gateway.journey.lanes.by_id[s.state.id]
+            for s in summaries
+            if s.messages and s.state.connector
+        ]
 
     async def settle(self) -> None:
         """Let expiry and the parts of the intelligence look once more."""
@@ -187,11 +205,19 @@ class Stage:
             return ""
 
         text = await self.until(found, f"an insight of {connector}")
+        await self.written()
         await self.settle()
         ranking = await self.gateway.control.ranking(text)
         causes = ranking.causes if ranking is not None else ()
         rules = {because.rule for cause in causes[:1] for because in cause.because}
         return {**await self.service.insights.show(text, "en"), "rules": rules}
+
+    async def written(self) -> None:
+        """Wait until the store has written down what it was given so far."""
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        mark = Document("story", "mark", 0, {})
+        self.gateway.world.store.write(Change(documents=(mark,)), done.set_result)
+        assert await done is None
 
     async def insights(self) -> Sequence[dict[str, Any]]:
         """Return what is broken, explained ones left out."""
@@ -201,7 +227,7 @@ class Stage:
         """Return the destination of a connector with smart hosts."""
         return DestinationKey("smart", connector, "").id
 
-    async def idle(self) -> None:
+    def idle(self) -> None:
         """Close the connections that wait for more mail, so that the next message needs one of its own."""
         for lane in self.gateway.journey.lanes.by_id.values():
             for connection in list(lane.connections):
@@ -229,9 +255,13 @@ class Stage:
         return [row for row in self.service.insights.foreseen("en") if row["forecast"] == kind]
 
 
-def _moved(lane: Any, attempts: int) -> Callable[[], Awaitable[bool]]:
+async def _tried(lanes: Sequence[Lane]) -> bool:
+    return all(lane.last_error is not None for lane in lanes)
+
+
+def _moved(lane: Lane, before: tuple[int, int]) -> Callable[[], Awaitable[bool]]:
     async def moved() -> bool:
-        return lane.state != "retry" or (lane.attempts != attempts and not lane.probing)
+        return (lane.attempts, lane.last_attempt_at) != before and not lane.probing
 
     return moved
 

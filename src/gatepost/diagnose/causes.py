@@ -47,8 +47,16 @@ NEXT_CHECKS: Mapping[str, str] = {
     "connection_dropped": tr("Send a small and a large message, and compare where they break off."),
     "session_timeout": tr("Send a small and a large message, and compare where they break off."),
     "cert_invalid": tr("Compare the certificate with the name that the connector expects."),
-    "service_unavailable": tr("Look at the server's own log at the time of the attempt."),
+    "tls_not_offered": tr(
+        "Connect to the server from another network, and see whether it offers STARTTLS there."
+    ),
+    "tls_handshake_failed": tr(
+        "Try the handshake with other versions and ciphers: gatepost check shows each address."
+    ),
 }
+
+
+ASK_THEIR_LOG = tr("Look at the server's own log at the time of the attempt.")
 
 
 class Rule(NamedTuple):
@@ -235,7 +243,7 @@ def _only_v6(f: Facts) -> Mapping[str, object] | None:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("others_fail_alike", CONNECT | SESSION, "own_network", 30.0, _others_alike,
+    Rule("others_fail_alike", CONNECT | SESSION, "own_network", 60.0, _others_alike,
          tr("{n} other destinations fail in the same way at the same time ({examples}).")),
     Rule("others_fail_alike_in_dns", DNS, "own_resolver", 12.0, _others_alike,
          tr("{n} other destinations fail in the same way at the same time ({examples}).")),
@@ -246,7 +254,7 @@ RULES: tuple[Rule, ...] = (
          tr("{working} of {known} addresses of this destination work; {bad} does not.")),
     Rule("smart_host_changed", CONNECT, "wrong_address", 9.0, lambda f: _edited(f, "smart_hosts", "use_mx"),
          tr("{who} changed {fields} of the connector {span} ago, after mail had last flowed.")),
-    Rule("port_changed", CONNECT, "wrong_port", 5.0, lambda f: _edited(f, "port", "smart_hosts"),
+    Rule("port_changed", CONNECT, "wrong_port", 9.0, lambda f: _edited(f, "port", "smart_hosts"),
          tr("{who} changed {fields} of the connector {span} ago, after mail had last flowed.")),
     Rule("host_renamed", DNS, "wrong_name", 9.0, lambda f: _edited(f, "smart_hosts"),
          tr("{who} changed {fields} of the connector {span} ago, after mail had last flowed.")),
@@ -326,7 +334,7 @@ RULES: tuple[Rule, ...] = (
     Rule("says_it_is_busy", frozenset({"service_unavailable", "rate_limited"}), "overloaded", 4.0,
          _said("busy", "overload", "too many", "try again", "resources", "load"), tr("The server says: {reply}")),
     Rule("says_not_for_us", frozenset({"service_unavailable"}), "not_for_us", 5.0,
-         _said("denied", "not allowed", "not authorized", "blocked", "refused", "no service", "rejected"),
+         _said("denied", "not allowed", "not authorized", "blocked", "refused", "no service", "no smtp", "rejected"),
          tr("The server says: {reply}")),
     Rule("only_ipv6", frozenset({"host_unreachable"}), "no_ipv6", 6.0, _only_v6,
          tr("Only an IPv6 address is known: {address}.")),
@@ -360,8 +368,8 @@ def rank(facts: Facts, rules: tuple[Rule, ...] = RULES) -> Ranking:
     decided = bool(
         first and first.because and (len(ranked) == 1 or first.weight >= CLEARLY * ranked[1].weight)
     )
-    check = NEXT_CHECKS.get(facts.failure_class)
-    next_check = Because("next_check", check, {}) if check and not decided else None
+    check = NEXT_CHECKS.get(facts.failure_class, ASK_THEIR_LOG)
+    next_check = None if decided or not ranked else Because("next_check", check, {})
     return Ranking(ranked, decided, first.owner if first else "", next_check)
 
 
@@ -393,6 +401,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "firewall_drops": ("retry", "extend_expiry"),
     "no_route": ("retry", "reroute", "extend_expiry"),
     "overloaded": ("set_quirks", "suspend", "retry"),
+    "not_for_us": ("reroute", "set_smart_hosts", "retry"),
     "inspection": ("set_quirks", "relax_tls", "retry"),
     "packet_size": ("set_quirks", "retry"),
     "server_trouble": ("retry", "set_quirks"),

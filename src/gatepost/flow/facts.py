@@ -11,7 +11,7 @@ from gatepost.flow.records import Final
 from gatepost.model.attempt import Failure, SessionFacts
 from gatepost.model.evidence import Answer, Drops, Facts, ObjectEdit, Ranking
 from gatepost.model.failure import Verdict
-from gatepost.model.insight import HostRow, Insight
+from gatepost.model.insight import HostRow, Insight, Scope
 from gatepost.model.mail import Item
 from gatepost.queue.lane import Lane
 
@@ -43,6 +43,8 @@ class FactsOf:
         sick = [row for row in rows if row.works is False]
         latest = max(sick, key=lambda row: row.last_failure, default=None)
         last_success = max([row.last_success for row in rows] + [lane.last_success_at if lane else 0])
+        if where.scope == Scope.HOSTS:  # that others work says nothing of the ones that fail
+            last_success = max((row.last_success for row in sick), default=0)
         names: tuple[str, ...] = ()
         if connector is not None:
             hosts = tuple(host.host for host in connector.smart_hosts)
@@ -67,7 +69,7 @@ class FactsOf:
             attempts=insight.attempts,
             edits=await self._edits(where.connector),
             dns_then=_answers([row for row in rows if row.last_success]),
-            dns_now=_answers([row for row in current or rows if row.works is False]),
+            dns_now=_answers(current or sick),
             hosts=tuple(current or rows),
             neighbours=self._insights.neighbours(where.destination_id, where.failure_class, now),
             dns_authoritative=self.authoritative(where.destination_id),

@@ -80,12 +80,15 @@ class Hosts:
     def current(self, destination_id: int) -> list[HostRow]:
         """Return a row for each address that the destination's names lead to now, tried or not."""
         rows = self.rows(destination_id)
+        lost = {row.server for row in rows if not row.address and row.works is False}
+        rows = [row for row in rows if not row.address or row.server not in lost]  # it leads nowhere now
         listed = self._listed.get(destination_id)
         if listed is None:
             return rows
         known = [row for row in rows if (row.server, row.address, row.port) in listed or not row.address]
         tried = {(row.server, row.address, row.port) for row in known}
-        return known + [HostRow(destination_id, *where) for where in sorted(listed - tried)]
+        untried = [where for where in sorted(listed - tried) if where[0] not in lost]
+        return known + [HostRow(destination_id, *where) for where in untried]
 
     def failing(self, destination_id: int) -> set[str]:
         """Return the classes in which hosts of a destination fail now."""

@@ -164,7 +164,7 @@ STORIES = [
     ("encryption vanished", EVIDENCE["offered_before"], "inspection", "network", "set_quirks"),
     ("we demand more than before", EVIDENCE["demand_changed"], "too_strict", "us", "relax_tls"),
     ("the server is busy", EVIDENCE["says_it_is_busy"], "overloaded", "on-premises", "set_quirks"),
-    ("the server does not serve us", EVIDENCE["says_not_for_us"], "not_for_us", "on-premises", "set_quirks"),
+    ("the server does not serve us", EVIDENCE["says_not_for_us"], "not_for_us", "on-premises", "reroute"),
 ]
 
 
