@@ -18,7 +18,7 @@ from tests.support.smtp_server import CLOSE, FaultServer
 
 from gatepost.demo.servers import SilentAddress
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 CONNECTOR = """
 [[connector]]
 name = "to-{name}"

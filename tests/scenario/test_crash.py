@@ -58,7 +58,7 @@ def crash(folder: Path, kills: int) -> None:
             gateway.stop()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_three_kills_lose_nothing(tmp_path: Path) -> None:
     crash(tmp_path, 3)
 

@@ -20,7 +20,7 @@ def demo(folder: Path, seconds: int, *more: str) -> subprocess.CompletedProcess[
         text=True,
         env=environment,
         cwd=folder,
-        timeout=110,
+        timeout=300,
     )
 
 

@@ -14,7 +14,7 @@ from tests.support.faults import FAULTS, Fault, FaultyWorld, faulty_world
 from tests.support.gateway import GatewayProcess
 from tests.support.peers import wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 SHORT = """\
 connect_timeout = "2s"

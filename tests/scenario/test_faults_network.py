@@ -76,7 +76,7 @@ def test_a_filtered_address_is_given_up_after_the_time_of_the_settings(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_lossy_and_narrow_line_delivers_each_message_once(tmp_path: Path) -> None:
     """Fault matrix 46: every fourth packet is lost, 64 kbit/s; then the wire is pulled and plugged in again."""
     delivery = 'connect_timeout = "10s"\nretry = ["2s"]\nconcurrency = 5'
@@ -107,7 +107,7 @@ def test_a_lossy_and_narrow_line_delivers_each_message_once(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_wire_pulled_in_the_middle_of_messages_loses_none(tmp_path: Path) -> None:
     """Fault matrix 46, 34: connections hang without a word, end by their deadlines, and the mail goes later."""
     delivery = FAST + 'mail_timeout = "3s"\nrcpt_timeout = "3s"\ndata_timeout = "3s"\nblock_timeout = "3s"\n'

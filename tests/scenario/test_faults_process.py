@@ -84,7 +84,7 @@ def test_a_process_that_was_frozen_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_process_that_was_frozen_for_two_minutes_goes_on_where_it_was(tmp_path: Path) -> None:
     """Fault matrix 13."""
     freeze(tmp_path, 120, "60s")

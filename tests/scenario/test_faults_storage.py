@@ -147,7 +147,7 @@ class Journeys:
             assert not left, f"files that nobody needs stay behind: {left}"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_killed_in_a_call_to_the_disk_nothing_is_lost_or_returned_twice(tmp_path: Path) -> None:
     """Fault matrix 4, R2: a call while mail comes in, large and small, for others and for us."""
     with FaultServer() as server:

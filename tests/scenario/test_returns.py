@@ -84,7 +84,7 @@ def words_of(message: EmailMessage) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_delay_is_told_once_and_that_it_is_over_in_the_language_of_the_sender(
     gateway: GatewayProcess, server: FaultServer
 ) -> None:

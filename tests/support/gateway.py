@@ -166,7 +166,7 @@ class GatewayProcess:
             input=text,
             env=self.environment,
             cwd=self.folder,
-            timeout=120,
+            timeout=400,
         )
 
     def json(self, *arguments: str) -> Any:
@@ -248,7 +248,7 @@ class GatewayProcess:
         """Hand one message in by SMTP; the gateway has answered 250 when this returns."""
         text = f"From: <{sender}>\r\nTo: <{recipients[0]}>\r\nSubject: {subject}\r\n"
         text += f"Message-ID: <{time.monotonic_ns()}@client.test>\r\n\r\n{body}\r\n"
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=60) as client:
             client.sendmail(sender, list(recipients), text, mail_options=list(options))
 
     def log(self) -> list[dict[str, Any]]:

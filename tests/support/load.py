@@ -30,7 +30,7 @@ class Load:
         recipient: Callable[[int], str] = numbered,
         size: int = 0,
         pause: float = 0.0,
-        timeout: float = 10,
+        timeout: float = 60,
     ) -> None:
         self.port = port
         self.acknowledged: list[str] = []

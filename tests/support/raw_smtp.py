@@ -16,7 +16,7 @@ HELLO = b"EHLO client.test\r\n"
 class RawClient:
     """One connection; replies are whole, with all their lines."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1", seconds: float = 20) -> None:
+    def __init__(self, port: int, source: str = "127.0.0.1", seconds: float = 60) -> None:
         self.sock: socket.socket = socket.create_connection(("127.0.0.1", port), seconds, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
