@@ -380,6 +380,12 @@ def test_mail_whose_retry_time_has_not_come_waits_because_of_what_failed_before(
     assert [(i.failure_class, i.stuck) for i in found.insights] == [("connection_timeout", 2)]
 
 
+def test_what_a_remote_server_rejected_is_no_refusal_of_ours():
+    line = "2026-11-23 08:02:00 1sLABC-0001ab-Cf ** e@near.example R=dnslookup T=remote_smtp H=mx.near.example [192.0.2.8]: SMTP error from remote mail server after RCPT TO:<e@near.example>: 550 5.1.1 rejected RCPT <e@near.example>: User unknown\n"
+    found = summary(line)
+    assert [(i.incoming, i.destination, i.returned) for i in found.insights] == [(False, "near.example", 1)]
+
+
 def test_a_trend_compares_the_last_hour_with_the_day_before():
     assert trending({10: 5}, 20) == "over"
     assert trending({20: 5}, 20) == "new"

@@ -47,6 +47,7 @@ _OUTCOME = {
     ">>": "delivered",
     "*>": "delivered",
 }
+_MARKS = tuple(f"{mark} " for mark in _OUTCOME)
 _OTHER_KINDS = ("postfix/", "sm-mta", "sendmail[")
 
 
@@ -63,7 +64,8 @@ def read(head: Head) -> Record | None:
     rest = line[found.end() :]
     at = iso_ms((found["at"] or "") + (found["zone"] or ""), local=True) or head.at
     record = (
-        _client(rest)
+        (_delivery(rest) if rest.startswith(_MARKS) else None)  # whatever words a remote server used
+        or _client(rest)
         or _refusal(rest)
         or _delivery(rest)
         or _remark(rest, known=bool(found["id"] or head.program))
