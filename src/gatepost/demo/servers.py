@@ -147,6 +147,21 @@ class SilentAddress:
         self._listener.close()
 
 
+class ClosedPort:
+    """A port that refuses: it is held by a socket that does not listen, so that nobody else comes to listen there."""
+
+    def __init__(self) -> None:
+        self._holder = socket.socket()
+        self._holder.bind(("127.0.0.1", 0))
+        self.port: int = self._holder.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._holder.close()
+
+
 def expired_certificate(folder: Path, name: str) -> tuple[Path, Path]:
     """Write a certificate that expired three days ago; returns (key and chain, the CA that issued it)."""
     now = datetime.now(UTC)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from gatepost.demo.names import SERVFAIL, NameServer, free_port
-from gatepost.demo.servers import MailServer, Manners, SilentAddress, expired_certificate
+from gatepost.demo.names import SERVFAIL, NameServer
+from gatepost.demo.servers import ClosedPort, MailServer, Manners, SilentAddress, expired_certificate
 from gatepost.i18n import tr
 
 HEALTHY = "to-headquarters"
@@ -142,6 +142,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     with ExitStack() as running:
         dns = running.enter_context(NameServer(names))
         silent = running.enter_context(SilentAddress())
+        closed = running.enter_context(ClosedPort())
         objects, healthy = OURS, None
         for part in story:
             if part.manners is not None:
@@ -149,7 +150,7 @@ def stage(folder: Path) -> Iterator[Stage]:
                 port = server.port
                 healthy = server if part.connector == HEALTHY else healthy
             else:
-                port = silent.port if part.connector == "to-branch" else free_port()
+                port = silent.port if part.connector == "to-branch" else closed.port
             objects += CONNECTOR.format(
                 name=part.connector,
                 to=part.to,
