@@ -36,7 +36,7 @@ eight_bit_headers = "refuse"
 
 [smtp.timeouts]
 banner = "1s"
-command = "4s"
+command = "10s"
 data = "2s"
 
 [smtp.limits]
