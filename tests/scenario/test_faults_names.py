@@ -140,7 +140,7 @@ def test_each_failure_of_a_name_has_its_code_and_its_reason(gateway: GatewayProc
         n: r[3] for n, r in BAD.items() if n != "null-mx"
     }, found
     assert time.monotonic() - begun < 20 * PATIENCE
-    assert gateway.queued() == len(BAD) - 1
+    wait_until(lambda: gateway.queued() == len(BAD) - 1, what="all but the report to be queued")
     assert gateway.ask("queue/audit")["balanced"]
 
 
