@@ -26,9 +26,11 @@ from gatepost.admin.service import Service
 from gatepost.app import building
 from gatepost.app.gateway import Gateway
 from gatepost.config.settings import load
+from gatepost.model.alert import Alert, Notice
 from gatepost.model.document import Document
 from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
+from gatepost.queue.schedule import ClockGuard
 from gatepost.storage.interface import Change
 
 T = TypeVar("T")
@@ -84,6 +86,7 @@ class Stage:
         (folder / "data").mkdir()
         monkeypatch.setattr(building, "now_ms", lambda: round((time.time() + self.ahead) * 1000))
         monkeypatch.setattr(building, "uptime", lambda: time.monotonic() + self.ahead)
+        monkeypatch.setattr(building, "believing", _believing)
         self.gateway = Gateway(load(config, {}), lambda: load(config, {}))
         self.service: Service
 
@@ -138,6 +141,18 @@ class Stage:
 
         await asyncio.to_thread(hand_in)
 
+    async def send_many(self, domain: str, number: int) -> None:
+        """Hand many small messages in over one connection."""
+
+        def hand_in() -> None:
+            with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=60) as client:
+                client.ehlo()
+                for one in range(number):
+                    client.sendmail("bob@sender.test", [f"u{one % 50}@{domain}"], "Subject: a\r\n\r\nb\r\n")
+
+        await asyncio.to_thread(hand_in)
+        await self.written()
+
     async def delivered(self, domain: str = "office.test", **more: Any) -> None:
         """Hand a message in and wait until it has left."""
         await self.send(domain, **more)
@@ -162,6 +177,29 @@ class Stage:
             self.gateway.journey.lanes.retry_now(lane)
             await self.until(_moved(lane, before), "the next attempt")
         await self.settle()
+
+    async def minutes(self, number: float) -> None:
+        """Let minutes pass without any attempt."""
+        self.ahead += number * 60
+        await self.settle()
+
+    async def notices(self) -> list[Notice]:
+        """Return what was told to administrators, newest first."""
+        await self.written()
+        return await self.gateway.control.alerting.outbox.listed(100)
+
+    async def told(self, number: int) -> None:
+        """Wait until that many notices were sent."""
+
+        async def sent() -> bool:
+            await self.settle()
+            return sum(notice.state == "sent" for notice in await self.notices()) >= number
+
+        await self.until(sent, f"{number} notices")
+
+    def alerts(self) -> list[Alert]:
+        """Return what fires or may soon."""
+        return list(self.gateway.control.alerting.alerts.values())
 
     async def waiting(self) -> list[Lane]:
         """Return the destinations of connectors where mail waits."""
@@ -253,6 +291,11 @@ class Stage:
     def forecasts(self, kind: str) -> Sequence[dict[str, Any]]:
         """Return what is foreseen, of one kind."""
         return [row for row in self.service.insights.foreseen("en") if row["forecast"] == kind]
+
+
+def _believing(guard: ClockGuard) -> Callable[[], int]:
+    """Return the clock that mail is stamped with, from the clocks of the test."""
+    return lambda: guard.believed(building.now_ms(), building.uptime())
 
 
 async def _tried(lanes: Sequence[Lane]) -> bool:
