@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from tests.support import certificates
 from tests.support.chromium import Chromium, Visitor, chromium
 from tests.support.dns_server import SERVFAIL, DnsServer
@@ -200,3 +201,51 @@ def test_a_change_is_seen_within_two_seconds(browser: Chromium, world: World, op
         f"a change is seen by the other browser after {times[5]:.2f} s (median of 10), {times[-1]:.2f} s at most"
     )
     assert times[-1] < 2.0
+
+
+PAGES = (
+    "/", "/insights", "/map", "/queues", "/messages", "/trace", "/connectors", "/connectors/new",
+    "/connectors/to-waiting",
+    "/sources", "/sources/new", "/domains", "/domains/refused.test", "/diagnostics", "/explain", "/alerts", "/policies",
+    "/policies/mail-stuck", "/channels", "/channels/new", "/reports", "/reports?report=ndr",
+    "/reports?report=connectors", "/reports?report=domains", "/audit", "/knowledge", "/knowledge/connection_refused",
+    "/settings", "/account",
+)  # fmt: skip
+LOOKS = [(language, theme) for language in ("en", "zh-CN") for theme in ("light", "dark")]
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+
+
+def barriers(visitor: Visitor, path: str) -> list[str]:
+    """Return what axe calls serious or critical on a page."""
+    found = Axe().run(visitor.page, options=RULES).response["violations"]
+    return [
+        f"{path}: {one['id']} at {node['target']}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"][:3]
+    ]
+
+
+def all_pages(world: World) -> list[str]:
+    """Return the addresses of every page, of one insight, one message and one fix among them."""
+    message = world.gateway.ask("messages?connector=to-waiting")["messages"][0]["id"]
+    return [*PAGES, f"/insights/{insight_of(world, 'waiting')}", f"/messages/{message}"]
+
+
+@pytest.mark.parametrize(("start", "step"), [(0, 4), pytest.param(0, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("language", "theme"), LOOKS)
+def test_a_page_bars_nobody_and_breaks_nothing(
+    browser: Chromium, world: World, language: str, theme: str, start: int, step: int
+) -> None:
+    """axe finds nothing serious, the console is empty; by day each look has a quarter of the pages, at night all."""
+    visitor = browser.visit(world.gateway, language, theme)
+    visitor.sign_in(world.gateway)
+    found = []
+    for path in all_pages(world)[LOOKS.index((language, theme)) % step + start :: step]:
+        visitor.open(path)
+        found += barriers(visitor, path)
+    assert found == []
+    assert visitor.troubles == []
