@@ -35,6 +35,7 @@ from gatepost.flow.mail_out import keep
 from gatepost.flow.names import Names
 from gatepost.flow.quota import Quota
 from gatepost.flow.records import Final
+from gatepost.flow.rerouting import release_deferred
 from gatepost.flow.returns import Returns
 from gatepost.flow.situation import situation
 from gatepost.model.document import Document
@@ -145,6 +146,7 @@ class Control:
             return False
         self._world.resolver.flush()
         self._journey.lanes.retry_now(lane)
+        self._world.start(release_deferred(self._journey, lane))
         return True
 
     def suspend(self, destination_id: int, who: str, reason: str, until: int) -> bool:

@@ -16,7 +16,7 @@ from gatepost.model.objects import Objects
 from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
 from gatepost.route.decide import Router, Standing
-from gatepost.storage.interface import Change, Move
+from gatepost.storage.interface import Change, MessageFilter, Move, RowUpdate
 
 PAGE = 2000
 RETURNED_AT_ONCE = 300
@@ -57,6 +57,7 @@ async def apply_objects(journey: Journey, objects: Objects) -> int:
         if changed and lane.queued_since:
             world.resolver.flush()
             journey.lanes.retry_now(lane)
+            world.start(release_deferred(journey, lane))
     world.start(_return_all_unknown(journey, objects.revision))
     return moved
 
@@ -68,6 +69,20 @@ async def _return_all_unknown(journey: Journey, revision: int) -> None:
         journey.lanes.arrived(lane)
     carried_out = Document(CARRIED_OUT, "", journey.now(), {"revision": revision})
     journey.store.write(Change(documents=(carried_out,)))
+
+
+async def release_deferred(journey: Journey, lane: Lane) -> None:
+    """Let messages that wait for a time of their own be tried now, too (greylisting, a connection that broke)."""
+    if await journey.store.next_due(lane.id) is None:
+        return
+    position = (lane.id, 0)
+    which = MessageFilter(destination_id=lane.id)
+    while page := await journey.store.messages(which, RETURNED_AT_ONCE, position):
+        position = (lane.id, page[-1].message_id)
+        deferred = [(m.message_id, r.n) for m in page for r in m.recipients if r.not_before]
+        updates = tuple(RowUpdate(lane.id, number, n, not_before=0) for number, n in deferred)
+        if updates:
+            journey.store.write(Change(updates=updates), lambda _problem: journey.lanes.arrived(lane))
 
 
 async def finish_apply(journey: Journey) -> None:
