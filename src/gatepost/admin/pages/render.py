@@ -76,7 +76,7 @@ WORDS = (
     tr("escalating"), tr("resolved"), tr("regressed"), tr("open"), tr("all"), tr("low"), tr("medium"), tr("high"),
     tr("critical"), tr("firing"), tr("acknowledged"), tr("pending"), tr("applied"), tr("verified"), tr("failing"),
     tr("undone"), tr("pass"), tr("warning"), tr("fail"), tr("unknown"), tr("skipped"), tr("delayed"), tr("moved"),
-    tr("expired"), tr("relayed"), tr("waiting"), tr("sent"), tr("running"), tr("done"), tr("stopped"), tr("undoing"), tr("healthy"), tr("error"),
+    tr("expired"), tr("relayed"), tr("waiting"), tr("sent"), tr("running"), tr("done"), tr("viewer"), tr("operator"), tr("administrator"), tr("stopped"), tr("undoing"), tr("healthy"), tr("error"),
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@
         data: data.nodes.map((n) => ({
           name: id(n.column, n.name), label0: label(n.column, n.name), value: n.recipients, depth: columns.indexOf(n.column),
           where: { [n.column]: n.name },
+          label: { show: !narrow || n.recipients * 12 > data.recipients }, // where there is no room only the large ones are named
           itemStyle: { color: n.column === "outcome" ? c[n.name] || c.muted : c.accent, borderWidth: 0, opacity: n.column === "outcome" ? 1 : .85 },
         })),
         links: data.links.map((l) => ({
