@@ -74,8 +74,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         DnsServer(ZONES) as dns,
         GatewayProcess(
             tmp_path_factory.mktemp("fixes"),
-            delivery='retry = ["1h"]\nconnect_timeout = "2s"',
+            delivery='retry = ["1h"]\nconnect_timeout = "60s"',
             dns=dns.address,
+            dns_timeout="20s",
         ) as gateway,
     ):
         yield Scene(gateway, dns, authority)

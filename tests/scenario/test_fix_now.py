@@ -3,14 +3,14 @@
 import json
 import smtplib
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from tests.support.gateway import GatewayProcess
 from tests.support.peers import free_port, wait_until
 
-MESSAGES = 10_000
-KNOWN = 1000
+FULL = (10_000, 1000)
 
 
 def fill(gateway: GatewayProcess, number: int, known: int) -> None:
@@ -24,12 +24,18 @@ def fill(gateway: GatewayProcess, number: int, known: int) -> None:
             assert code == 250, text
 
 
-@pytest.mark.slow
+def at(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 @pytest.mark.timeout(600)
-def test_ten_thousand_messages_nine_tenths_of_them_to_unknown_recipients(tmp_path: Path) -> None:
-    """R14, R17: preview under a second, the first report within a second, all within a minute, undo."""
+@pytest.mark.parametrize(("messages", "known"), [(300, 30), pytest.param(*FULL, marks=pytest.mark.slow)])
+def test_a_long_queue_nine_tenths_of_it_to_unknown_recipients(
+    tmp_path: Path, messages: int, known: int
+) -> None:
+    """R14, R17: previewed exactly, the first report at once, all within a minute, known recipients served, undo."""
     # the mailboxes become known together with the switch, as after a move
-    people = "recipients=" + ",".join(f"k{n}@contoso.example" for n in range(KNOWN))
+    people = "recipients=" + ",".join(f"k{n}@contoso.example" for n in range(known))
     with GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
         objects = f"""
 [[accepted_domain]]
@@ -48,9 +54,9 @@ domains = ["sender.example"]
 smart_hosts = ["127.0.0.1:{free_port()}"]
 """
         gateway.apply(objects)
-        fill(gateway, MESSAGES, KNOWN)
+        fill(gateway, messages, known)
         wait_until(
-            lambda: (gateway.row("to-office") or {}).get("messages") == MESSAGES, 120, what="the queue"
+            lambda: (gateway.row("to-office") or {}).get("messages") == messages, 120, what="the queue"
         )
         exported = gateway.run("export").stdout
         started = time.monotonic()
@@ -59,7 +65,7 @@ smart_hosts = ["127.0.0.1:{free_port()}"]
         )["preview"]
         preview_took = time.monotonic() - started
         effect = preview["effect"]
-        assert (effect["returned"], effect["delivered"]) == (MESSAGES - KNOWN, KNOWN)
+        assert (effect["returned"], effect["delivered"]) == (messages - known, known)
         started = time.monotonic()
         done = gateway.run(
             "fix", "apply", "to-office", "fix_now", "--set", people, "--reason", "moved", "--json"
@@ -72,14 +78,22 @@ smart_hosts = ["127.0.0.1:{free_port()}"]
         wait_until(
             lambda: (
                 gateway.row("to-office") is None
-                and (gateway.row("back") or {}).get("messages") == MESSAGES - KNOWN
+                and (gateway.row("back") or {}).get("messages") == messages - known
             ),
             120, 0.2, "all reports",
         )  # fmt: skip
         all_took = time.monotonic() - started
-        assert len(gateway.mailbox()) == KNOWN
-        assert preview_took < 5
-        assert all_took < 60
+        assert len(gateway.mailbox()) == known
+        log = gateway.log()
+        applied = next(at(line["time"]) for line in log if line["event"] == "fix.applied")
+        returned = [at(line["time"]) for line in log if line["event"] == "message.returned"]
+        assert len(returned) == messages - known
+        if messages == FULL[0]:  # promised for a machine of our own; few messages prove nothing about speed
+            assert preview_took < 5
+            assert all_took < 60
+        print(
+            f"first report {min(returned) - applied:.2f} s, last {max(returned) - applied:.2f} s after it was applied"
+        )
         print(
             f"preview {preview_took:.2f} apply {applied_took:.2f} first {first_took:.2f} all {all_took:.2f}"
         )

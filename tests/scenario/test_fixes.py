@@ -45,7 +45,7 @@ def test_fix_now_does_exactly_what_its_preview_said_and_undo_brings_the_objects_
     """R14, R17, B4."""
     chance = random.Random(7)
     known = [f"k{n}@contoso.example" for n in range(5)]
-    with GatewayProcess(tmp_path, delivery='retry = ["1h"]\nconnect_timeout = "2s"') as gateway:
+    with GatewayProcess(tmp_path, delivery='retry = ["1h"]\nconnect_timeout = "60s"') as gateway:
         quoted = ", ".join(f'"{name}"' for name in known)
         gateway.apply(DOMAIN.format(known=quoted, port=free_port()).replace(quoted, ""))
         sent = 0
