@@ -3,14 +3,18 @@
 R6-R11, R14, R17, B3, B4, B10: nothing of it leaves an error in the console or breaks the content policy.
 """
 
+import http.client
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tests.support import certificates
+from tests.support.browser import signed_in
 from tests.support.chromium import Chromium, Visitor, chromium
 from tests.support.dns_server import SERVFAIL, DnsServer
 from tests.support.gateway import GatewayProcess
@@ -249,3 +253,56 @@ def test_a_page_bars_nobody_and_breaks_nothing(
         found += barriers(visitor, path)
     assert found == []
     assert visitor.troubles == []
+
+
+def test_from_nothing_to_the_first_delivered_test_message(browser: Chromium, tmp_path: Path) -> None:
+    """An administrator, a connector, a test message that arrives: by clicks alone, in under two minutes."""
+    with FaultServer() as office, GatewayProcess(tmp_path) as gateway:
+        link = gateway.json("user", "setup")["url"]
+        visitor = browser.visit(gateway)
+        page, started = visitor.page, time.monotonic()
+        page.goto(link)
+        visitor.click("form[action='/sign-in'] button")
+        for field in ("password", "again"):
+            page.fill(f"#{field}", "correct horse battery")
+        visitor.click("form[action='/setup'] button")
+        page.wait_for_url("**/connectors/new")
+        page.fill("#name", "to-office")
+        visitor.click("[data-next]")
+        page.fill("#f-domains", "office.test")
+        visitor.click("[data-next]")
+        page.fill("#f-smart_hosts", f"127.0.0.1:{office.port}")
+        for _ in range(3):
+            visitor.click("[data-next]")
+        visitor.click("[data-last]")
+        page.wait_for_url("**/connectors/to-office*")
+        page.fill("form[action='/test-mail'] [name='recipient']", "ann@office.test")
+        visitor.click("form[action='/test-mail'] button")
+        page.wait_for_url("**/messages/*")
+        visitor.wait_for("#message .gp-state-delivered, #message :text('delivered')")
+        assert time.monotonic() - started < 120
+        assert [message.recipients for message in office.messages] == [["ann@office.test"]]
+        assert visitor.troubles == []
+
+
+def test_a_first_visit_to_any_page_is_small(world: World) -> None:
+    """Under 600 KB over the wire with everything that the page names, the library of charts aside."""
+    visitor = signed_in(world.gateway)
+    packed = {"Accept-Encoding": "gzip"}
+    sizes = {}
+    for path in all_pages(world):
+        page = visitor.get(path)
+        named = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', page))
+        sizes[path] = len(page.encode()) + sum(
+            octets(world.gateway, name, packed) for name in named if "echarts" not in name
+        )
+    assert max(sizes.values()) < 600_000, sizes
+
+
+def octets(gateway: GatewayProcess, path: str, headers: dict[str, str]) -> int:
+    """Return how large an answer is as it is sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.admin_port, timeout=30)
+    connection.request("GET", path, None, headers)
+    size = len(connection.getresponse().read())
+    connection.close()
+    return size

@@ -443,6 +443,9 @@ class FakeGateway:
         else:
             self.kept_tokens[name] = data
 
+    def say(self, event, **fields):
+        self.done.append((event, fields))
+
     def hash_password(self, password):
         return "$argon2id$" + password[::-1]
 

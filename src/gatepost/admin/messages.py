@@ -181,8 +181,8 @@ class MessageUseCases:
             raise NotFound(tr("There is no message {id}: it never was here, or is forgotten."), id=message)
         return view
 
-    async def content(self, message: str) -> AsyncIterator[bytes]:
-        """Return the content of a queued message, dots un-stuffed (an .eml file), in pieces."""
+    async def content(self, message: str, who: str) -> AsyncIterator[bytes]:
+        """Return the content of a queued message, dots un-stuffed (an .eml file), in pieces; the look is noted."""
         view = await self._view(message)
         if message_state(view.recipients) != "queued":
             raise Conflict(
@@ -192,6 +192,7 @@ class MessageUseCases:
             pieces = await self._gateway.store.open_body(view.id)
         except BodyMissing:
             raise Conflict(tr("The content of message {id} cannot be read."), id=message) from None
+        self._gateway.say("message.read", message_id=message, by=who)
         return _unstuffed(pieces)
 
     async def export(self, query: MessageQuery) -> AsyncIterator[bytes]:

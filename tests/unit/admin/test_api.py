@@ -171,8 +171,9 @@ def test_a_huge_request_is_refused_before_it_is_read():
 
 def test_an_export_is_a_file_that_no_browser_runs():
     """Security rule 22."""
-    _, service = make()
+    gateway, service = make()
     answer = ask(service, "GET", f"/api/v1/messages/{to_text(FIRST)}/content", extra=LOCAL)
+    assert gateway.done == [("message.read", {"message_id": to_text(FIRST), "by": "administrator"})]
     assert answer.body == b"Subject: hi\r\n\r\n.dots\r\n"
     assert answer.headers["content-type"] == "message/rfc822"
     assert answer.headers["content-disposition"] == f'attachment; filename="{to_text(FIRST)}.eml"'

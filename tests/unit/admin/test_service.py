@@ -185,7 +185,7 @@ def test_a_message_that_is_not_there_is_not_found():
 
 
 async def _content(service, number):
-    return b"".join([piece async for piece in await service.messages.content(to_text(number))])
+    return b"".join([piece async for piece in await service.messages.content(to_text(number), "ann")])
 
 
 def test_an_export_is_unstuffed_across_pieces():

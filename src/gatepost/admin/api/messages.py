@@ -207,9 +207,9 @@ async def show(service: Use, _caller: Reader, message_id: str) -> Json:
     response_class=StreamingResponse,
     responses=media("message/rfc822", description="The message as it came in."),
 )
-async def content(service: Use, _caller: Operator, message_id: str) -> StreamingResponse:
+async def content(service: Use, caller: Operator, message_id: str) -> StreamingResponse:
     """Return the content of a queued message as an .eml file."""
-    pieces = await service.messages.content(message_id)
+    pieces = await service.messages.content(message_id, caller.name)
     name = f'attachment; filename="{to_text(number_of(message_id))}.eml"'
     headers = {"Content-Disposition": name, "Content-Security-Policy": "sandbox"}
     return StreamingResponse(pieces, media_type="message/rfc822", headers=headers)

@@ -161,8 +161,7 @@ def timeline(data: Any) -> list[dict[str, Any]]:
 async def content(service: Use, visitor: Looking, message: str) -> StreamingResponse:
     """Return the content of a message that waits; every look is written down."""
     visitor.caller.need("operate")
-    pieces = await service.messages.content(message)
-    service.gateway.say("message.read", message_id=message, by=visitor.caller.name)
+    pieces = await service.messages.content(message, visitor.caller.name)
     headers = {"Content-Disposition": f'attachment; filename="{message}.eml"'}
     return StreamingResponse(pieces, media_type="message/rfc822", headers=headers)
 
