@@ -15,6 +15,7 @@ from gatepost.model.waiting import HOUR, MINUTE, Expiring
 
 SECOND = 1000
 DAY = 24 * HOUR
+WORTH_SAYING_MS = 12 * HOUR  # an expiry that is further off is a field, and no news
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ class Words:
 
     def _next(self, shown: Shown) -> list[str]:
         found = []
-        if shown.expiring is not None and shown.messages:
+        if shown.expiring is not None and shown.messages and shown.expiring.within <= WORTH_SAYING_MS:
             text = tr("{n} messages expire within {time}.")
             if shown.expiring.messages == 1:
                 text = tr("1 message expires within {time}.")

@@ -6,9 +6,11 @@ import pytest
 from tests.support.fake_gateway import HOUR, NOW, OFFICE, PARTNER, REFUSED, make
 from tests.unit.admin.test_api import LOCAL, ask
 
+from gatepost.admin.insight_words import Shown, Words
 from gatepost.insight.hosts import Sight
 from gatepost.model.evidence import Because, RankedCause, Ranking
 from gatepost.model.insight import Fingerprint
+from gatepost.model.waiting import Expiring
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_the_sentence_says_what_where_since_when_how_many_whose_side_and_what_ha
     assert row["sentence"] == (
         "Connection refused: for 2 h 0 min no mail reaches mail.contoso.example "
         "(connector to-office, 2 attempts). 2 messages wait. Whose side: the network team. "
-        "2 messages expire within 23 h 5 min. Next attempt in 1 min."
+        "Next attempt in 1 min."
     )
 
 
@@ -47,8 +49,20 @@ def test_the_sentence_is_chinese_for_those_who_prefer_it(broken):
     (row,) = get(broken[1], "insights", "zh-CN")
     assert row["sentence"] == (
         "连接被拒绝：已有 2 小时 0 分钟 没有邮件能到达 mail.contoso.example（连接器 to-office，已尝试 2 次）。"
-        "有 2 封邮件在排队。责任方：网络团队。有 2 封邮件将在 23 小时 5 分钟 内过期。1 分钟 后进行下一次尝试。"
+        "有 2 封邮件在排队。责任方：网络团队。1 分钟 后进行下一次尝试。"
     )
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(3, "63 messages expire within 3 h 0 min."), (12, "within 12 h 0 min."), (13, "")]
+)
+def test_an_expiry_is_said_when_it_is_near(hours, said):
+    """R19, B7: what is a day off is a field of the insight, and no news."""
+    insight = make()[0].break_office()
+    near = Shown(insight, NOW, messages=63, expiring=Expiring(63, hours * 3_600_000))
+    sentence = Words("en").sentence(near)
+    assert said in sentence
+    assert ("expire" in sentence) is bool(said)
 
 
 def test_every_insight_carries_the_eight_fields(broken):
