@@ -1,8 +1,8 @@
 """Checks as people and programs ask for them: a connector, a draft of one, a bare host, the way of an address (B9)."""
 
 import ipaddress
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gatepost.admin.auth import Caller
 from gatepost.admin.check_words import CheckWords
@@ -89,6 +89,29 @@ class CheckUseCases:
         else:
             raise Invalid(tr("Name a connector, a smart host or a recipient to check."))
         return CheckRequest(made, recipient=recipient, auth=wanted.auth, allowed=guard)
+
+    async def validate(
+        self, caller: Caller, name: str, recipients: Sequence[str], *, message: bool
+    ) -> Mapping[str, object]:
+        """Check a connector with test recipients, with `message` send each a test message; keep the result."""
+        if not recipients:
+            raise Invalid(tr("Name at least one recipient whose mailbox is behind the connector."))
+        requests = [
+            replace(self.request(caller, Wanted(connector=name, recipient=recipient)), why="validate")
+            for recipient in dict.fromkeys(recipients)
+        ]
+        for request in requests:
+            route = self._gateway.route(request.recipient)
+            if request.connector.enabled and route.destination.connector != name:
+                raise Invalid(
+                    tr("Mail for {address} does not leave by the connector {name}: {why}."),
+                    address=request.recipient, name=name, why=route.why,
+                )  # fmt: skip
+        return await self._gateway.validating.validate(requests, caller.name, message=message)
+
+    async def validations(self, name: str) -> list[Mapping[str, object]]:
+        """Return the validations of a connector, newest first."""
+        return await self._gateway.validating.kept(self._connector(name).name)
 
     def _connector(self, name: str) -> Connector:
         found = next((c for c in self._gateway.objects.connectors if c.name == name), None)

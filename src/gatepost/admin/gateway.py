@@ -16,6 +16,7 @@ from gatepost.flow.foresight import Foresight
 from gatepost.flow.insights import Insights
 from gatepost.flow.jobs import Jobs
 from gatepost.flow.quota import Quota
+from gatepost.flow.validating import Validating
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.objects import Objects
@@ -131,6 +132,10 @@ class Gateway(Protocol):
     @property
     def checking(self) -> Checking:
         """Return what checks destinations."""
+
+    @property
+    def validating(self) -> Validating:
+        """Return what validates connectors."""
 
     @property
     def alerting(self) -> Alerting:

@@ -38,6 +38,7 @@ from gatepost.flow.records import Final
 from gatepost.flow.rerouting import release_deferred
 from gatepost.flow.returns import Returns
 from gatepost.flow.situation import situation
+from gatepost.flow.validating import Validating
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
 from gatepost.model.failure import Phase, Reason
@@ -80,6 +81,7 @@ class Control:
         self.jobs: Jobs
         self.alerting: Alerting
         self.checking = Checking(journey)
+        self.validating = Validating(journey, self.checking)
         self.facts: FactsOf
         self.alert_facts: AlertFacts
         self.insights: Insights

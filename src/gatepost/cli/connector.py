@@ -6,8 +6,9 @@ import click
 
 from gatepost.cli.changes import show_changes
 from gatepost.cli.client import Client, path
-from gatepost.cli.frame import Group, State, argument, dry_run, group, option, tr, verb
+from gatepost.cli.frame import DONE, NEGATIVE, Group, State, argument, dry_run, flag, group, option, tr, verb
 from gatepost.cli.objects import add_delete, add_reading, add_writing, switch, text_of
+from gatepost.cli.output import line, print_json
 
 TLS = ["opportunistic", "encryption-only", "certificate-validation", "domain-validation"]
 
@@ -107,3 +108,41 @@ def _switch(name: str, text: str, *, enabled: bool) -> None:
 
 _switch("enable", tr("Use a connector again."), enabled=True)
 _switch("disable", tr("Do not use a connector; mail takes the next best route."), enabled=False)
+
+
+@verb(
+    connector,
+    "validate",
+    tr(
+        "Check a connector with test recipients, and keep the result; with --message each gets a test message."
+    ),
+    "gatepost connector validate to-office --rcpt ann@contoso.example",
+    params=[
+        argument("name", metavar="NAME"),
+        option(
+            "--rcpt",
+            multiple=True,
+            metavar="ADDRESS",
+            text=tr("A mailbox behind the connector; can be repeated."),
+        ),
+        flag("--message", text=tr("Also send each a test message.")),
+        flag("--history", text=tr("Show the validations of before instead.")),
+    ],
+)
+def validate(state: State, name: str, rcpt: tuple[str, ...], message: bool, history: bool) -> int:
+    """Validate a connector."""
+    client = Client(state)
+    if history:
+        found = client.get(path("connectors", name, "validations"))
+    else:
+        body = {"recipients": list(rcpt), "message": message}
+        found = [client.post(path("connectors", name, "validate"), body)]
+    if state.as_json:
+        print_json(found if history else found[0])
+    for one in [] if state.as_json else found:
+        line(f"{'+' if one['ok'] else 'x'} {one['at']}  {one['connector']}  {one['who']}")
+        for task in one["tasks"]:
+            line(
+                f"  {'+' if task['ok'] else 'x'} {task['task']:8}{task['recipient']}  {task['result']}".rstrip()
+            )
+    return DONE if all(one["ok"] for one in found) else NEGATIVE

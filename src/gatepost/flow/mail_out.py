@@ -49,6 +49,13 @@ async def send(journey: Journey, sender: str, to: str, message: bytes, *, last: 
     return Sent("", "; ".join(tried)[:1000])
 
 
+async def send_through(
+    journey: Journey, key: DestinationKey, connector: Connector, sender: str, to: str, message: bytes
+) -> Sent:
+    """Send a message by one connector, or not at all."""
+    return await _directly(journey, connector.name, key, connector, sender, to, message)
+
+
 def _ways(journey: Journey, to: str) -> list[tuple[str, DestinationKey, Connector | None]]:
     world = journey.world
     found: list[tuple[str, DestinationKey, Connector | None]] = []

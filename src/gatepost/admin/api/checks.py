@@ -95,3 +95,22 @@ async def probes(
 ) -> list[Json]:
     """Return the latest checks of a connector or a destination, by whomever, newest first."""
     return await service.checks.kept(connector, destination, lang_of(request))
+
+
+class ValidateBody(Body):
+    """How to validate a connector."""
+
+    recipients: list[str] = Field(min_length=1, max_length=20, description="Mailboxes behind the connector.")
+    message: bool = Field(default=False, description="Also send each a test message.")
+
+
+@router.post("/connectors/{name}/validate")
+async def validate(service: Use, caller: Operator, name: str, wanted: ValidateBody) -> Json:
+    """Check a connector with test recipients, and keep the result."""
+    return dict(await service.checks.validate(caller, name, wanted.recipients, message=wanted.message))
+
+
+@router.get("/connectors/{name}/validations")
+async def validations(service: Use, _caller: Reader, name: str) -> list[Json]:
+    """Return the validations of a connector, newest first."""
+    return [dict(one) for one in await service.checks.validations(name)]
