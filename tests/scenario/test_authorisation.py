@@ -35,6 +35,7 @@ KINDS = ("connectors", "domains", "sources", "policies", "channels")
 # what a caller needs at least: method and path below /api/v1
 API: dict[str, tuple[str, ...]] = {
     "read": (
+        "GET /connectors/{name}/validations",
         "GET /queue", "GET /queue/audit", "GET /route/explain", "GET /messages", "GET /messages/{message_id}",
         "GET /trace", "GET /insights", "GET /insights/{insight}", "GET /insights/{insight}/why",
         "GET /insights/{insight}/history", "GET /reports/queued", "GET /reports/ndr", "GET /reports/connectors",
@@ -49,6 +50,7 @@ API: dict[str, tuple[str, ...]] = {
         *(f"GET /{kind}/{{name}}" for kind in KINDS),
     ),
     "operate": (
+        "POST /connectors/{name}/validate",
         "POST /queue/retry", "POST /queue/suspend", "POST /queue/resume", "POST /messages/cancel",
         "POST /messages/test", "POST /messages/cancel/stream", "POST /messages/actions/{action}",
         "POST /jobs/{job}/stop",
