@@ -94,3 +94,47 @@ def test_a_million_queued_messages_cost_nothing_to_show(tmp_path: Path) -> None:
         assert sum(hour["messages"] for hour in shown["expiry"]) == MILLION + 1
         assert shown["facets"]["sampled"] is True
         assert max(figures.values()) < LIMIT * 1000, figures
+
+
+PAGES = (
+    "/", "/insights", "/map", "/queues", "/messages", "/messages?recipient=%40sub7.office.test", "/trace",
+    "/connectors", "/connectors/to-office", "/domains", "/alerts", "/reports",
+    "/reports?report=ndr", "/reports?report=connectors", "/reports?report=domains", "/audit", "/knowledge", "/settings",
+)  # fmt: skip
+PAGE_LIMIT = 0.3  # seconds, at the 95th percentile
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_page_answers_soon_with_a_million_queued(tmp_path: Path) -> None:
+    """Twenty looks at each page, the nineteenth of them under 300 ms."""
+    gateway = GatewayProcess(tmp_path, delivery=DELIVERY)
+    with gateway:
+        gateway.apply(
+            '[[connector]]\nname = "to-office"\ndomains = ["*.office.test"]\n'
+            f'smart_hosts = ["127.0.0.1:{free_port()}"]\n'
+        )
+        gateway.send("ann@client.test", "bob@sub1.office.test")
+        gateway.error("to-office")
+        (row,) = gateway.queue()
+    fill(gateway.data_dir / "gatepost.db", int(row["id"]), int(time.time() * 1000))
+    with gateway:
+        number = gateway.json("insight", "list")[0]["number"]
+        figures = {path: page_time(gateway, path) for path in (*PAGES, f"/insights/{number}")}
+        print(json.dumps(figures, indent=1))
+        assert {path: ms for path, ms in figures.items() if ms >= PAGE_LIMIT * 1000} == {}
+
+
+def page_time(gateway: GatewayProcess, path: str) -> float:
+    """Return the 95th percentile of twenty looks at a page, in milliseconds."""
+    connection = Local(gateway.data_dir / "control.sock")
+    seconds = []
+    for _ in range(20):
+        started = time.perf_counter()
+        connection.request("GET", path, None, {"Accept": "text/html"})
+        answer = connection.getresponse()
+        answer.read()
+        seconds.append(time.perf_counter() - started)
+        assert answer.status == 200, (path, answer.status)
+    connection.close()
+    return round(sorted(seconds)[18] * 1000, 1)

@@ -149,7 +149,7 @@ async def settings(request: Request, service: Use, visitor: Looking) -> Response
         users=await service.users.listed() if admin else [],
         sessions=service.users.sessions_of() if admin else [],
         tokens=await service.tokens.listed() if admin else [],
-        doctor=await service.doctor(say_of(request)), health=service.health(), made="",
+        doctor=await service.doctor(say_of(request), audit=False), health=service.health(), made="",
     )  # fmt: skip
 
 
@@ -175,6 +175,6 @@ async def change(request: Request, service: Use, visitor: Looking, verb: str) ->
         return RedirectResponse("/settings", 303)
     return page(
         request, "settings.html", visitor, users=await service.users.listed(), sessions=service.users.sessions_of(),
-        tokens=await service.tokens.listed(), doctor=await service.doctor(say_of(request)), health=service.health(),
+        tokens=await service.tokens.listed(), doctor=await service.doctor(say_of(request), audit=False), health=service.health(),
         made=made,
     )  # fmt: skip
