@@ -44,7 +44,7 @@ LONGEST_SOCKET_PATH = 107  # octets, a limit of the kernel
 
 
 def now_ms() -> int:
-    """Return the wall clock in milliseconds since 1970; the only place that reads it."""
+    """Return the wall clock in milliseconds since 1970; `believing` reads it too, and nothing else."""
     return time.time_ns() // 1_000_000
 
 

@@ -604,6 +604,12 @@ def test_the_queue_is_listed_page_by_page(url: str, tmp_path: Path) -> None:
         assert seen == [m.id for m in messages]
         assert len(await store.messages(MessageFilter(), 100)) == 8
         assert await store.messages(MessageFilter(sender="nobody@x.example"), 100) == []
+        shouted = MessageFilter(
+            destination_id=OFFICE.id, address="A@X.EXAMPLE", sender=messages[0].sender.upper()
+        )
+        assert len(await store.messages(shouted, 100)) == 7, (
+            "whoever filters by an address types it in any case"
+        )
 
     run(url, tmp_path, story)
 

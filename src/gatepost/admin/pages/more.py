@@ -141,15 +141,16 @@ async def article(request: Request, service: Use, visitor: Looking, name: str) -
 
 
 @router.get("/settings")
-async def settings(request: Request, service: Use, visitor: Looking) -> Response:
-    """Show users, sessions, tokens, and how the gateway is."""
+async def settings(request: Request, service: Use, visitor: Looking, doctor: str = "") -> Response:
+    """Show users, sessions, tokens; with `doctor` how the gateway is, for which it may wait for a resolver."""
     admin = visitor.may("admin")
+    found = await service.doctor(say_of(request), audit=False) if doctor else None
     return page(
         request, "settings.html", visitor,
         users=await service.users.listed() if admin else [],
         sessions=service.users.sessions_of() if admin else [],
         tokens=await service.tokens.listed() if admin else [],
-        doctor=await service.doctor(say_of(request), audit=False), health=service.health(), made="",
+        doctor=found, health=service.health(), made="",
     )  # fmt: skip
 
 
@@ -175,6 +176,5 @@ async def change(request: Request, service: Use, visitor: Looking, verb: str) ->
         return RedirectResponse("/settings", 303)
     return page(
         request, "settings.html", visitor, users=await service.users.listed(), sessions=service.users.sessions_of(),
-        tokens=await service.tokens.listed(), doctor=await service.doctor(say_of(request), audit=False), health=service.health(),
-        made=made,
+        tokens=await service.tokens.listed(), doctor=None, health=service.health(), made=made,
     )  # fmt: skip

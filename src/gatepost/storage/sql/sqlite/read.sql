@@ -130,11 +130,11 @@ SELECT DISTINCT q.destination_id, q.message_id
 FROM queue AS q CROSS JOIN message AS m ON m.id = q.message_id
 WHERE (q.destination_id, q.message_id) > (:after_destination, :after_message)
     AND q.destination_id >= :first_destination AND q.destination_id <= :last_destination
-    AND (:domain = '' OR q.domain = :domain) AND (:address = '' OR q.address = :address)
+    AND (:domain = '' OR q.domain = :domain) AND (:address = '' OR q.address = :address COLLATE NOCASE)
     AND (:message_id = 0 OR q.message_id = :message_id)
     AND (:suspended IS NULL OR q.suspended = :suspended)
     AND (:older_than = 0 OR q.accepted_at < :older_than)
-    AND (:sender IS NULL OR m.sender = :sender)
+    AND (:sender IS NULL OR m.sender = :sender COLLATE NOCASE)
 ORDER BY q.destination_id, q.message_id LIMIT :limit
 
 -- name: message
