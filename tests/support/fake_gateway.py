@@ -321,7 +321,9 @@ class FakeGateway:
         self.store = FakeStore()
         self.metrics = Metrics()
         self.objects: Objects = replace(from_tables(TABLES), revision=7)
-        self.settings = SimpleNamespace(hostname="gw1.example")
+        self.settings = SimpleNamespace(
+            hostname="gw1.example", admin=SimpleNamespace(tls_certificate=None, tls_key=None)
+        )
         self.done = []
         self.saved = []
         self.kept_tokens = {}
