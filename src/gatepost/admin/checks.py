@@ -60,13 +60,7 @@ class CheckUseCases:
                 else:
                     yield {"stage": words.stage(stage_json(one))}
         except NotAllowed as problem:
-            raise Forbidden(
-                tr(
-                    "Only an administrator may check {address}: it is an internal address, and the setting "
-                    "admin.probe_networks does not name it."
-                ),
-                address=problem.address,
-            ) from None
+            raise out_of_bounds(problem) from None
         finally:
             await stages.aclose()
 
@@ -193,3 +187,14 @@ def is_address(text: str) -> bool:
         return bool(domain_of(text))
     except BadAddress:
         return False
+
+
+def out_of_bounds(problem: NotAllowed) -> Forbidden:
+    """Return the refusal of a check that would look inside without leave."""
+    return Forbidden(
+        tr(
+            "Only an administrator may check {address}: it is an internal address, and the setting "
+            "admin.probe_networks does not name it."
+        ),
+        address=problem.address,
+    )

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.admin.auth import Caller
-from gatepost.admin.checks import CheckUseCases
-from gatepost.admin.errors import Conflict, Forbidden, Invalid, NotFound, tr
+from gatepost.admin.checks import CheckUseCases, out_of_bounds
+from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, connectors_of, destination_name, effect_json, when
 from gatepost.fix.actions import ACTIONS, QUEUE_ACTIONS
@@ -124,13 +124,7 @@ class FixUseCases:
         try:
             return probe_json(await self._gateway.checking.check(request))
         except NotAllowed as problem:
-            raise Forbidden(
-                tr(
-                    "Only an administrator may check {address}: it is an internal address, and the setting "
-                    "admin.probe_networks does not name it."
-                ),
-                address=problem.address,
-            ) from None
+            raise out_of_bounds(problem) from None
 
     async def _agreed(self, asked: Asked, typed: str) -> None:
         """Raise `Invalid` where mail would end for good and whoever asks has not typed how much."""

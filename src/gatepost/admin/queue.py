@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, connectors_of, destination_name, queue_row
-from gatepost.config.problems import BadValue
-from gatepost.config.values import seconds
+from gatepost.fix import bulk
+from gatepost.fix.edit import BadFix
 from gatepost.fix.filter import FIELDS, BadFilter, Facts, Filter, like, parse_filter
 from gatepost.flow.searching import names_of
-from gatepost.model.failure import from_iso
 from gatepost.storage.interface import DestinationSummary
 
 PLACE_FIELDS = frozenset({"connector", "destination", "state", "code", "class", "age", "expires", "attempts"})
-LATEST = 253402300799999  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +176,7 @@ def _worth_showing(place: Place) -> bool:
 
 def moment(text: str, now: int) -> int:
     """Return the time that a duration from now (`4h`) or a time (RFC 3339) means; 0 for none."""
-    if not text:
-        return 0
     try:
-        at = now + seconds(text) * 1000
-    except BadValue:
-        try:
-            at = from_iso(text)
-        except (ValueError, OverflowError, OSError):
-            raise Invalid(
-                tr('"{text}" is no time: write a duration like 4h, or a time like 2026-11-23T08:00:00Z.'),
-                text=text,
-            ) from None
-    if not now < at <= LATEST:
-        raise Invalid(tr('"{text}" is not in the future.'), text=text)
-    return at
+        return bulk.moment(text, now) if text else 0
+    except BadFix as problem:
+        raise Invalid(problem.text, (), **problem.values) from None

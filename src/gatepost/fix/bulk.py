@@ -97,13 +97,13 @@ def checked(action: str, parameters: Mapping[str, object], objects: Objects, now
         raise BadFix(tr("This action needs {names}."), names=", ".join(missing))
     found: dict[str, object] = {}
     if parameters.get("until") and "until" in (*known.takes, *known.needs):
-        found["until"] = _time(str(parameters["until"]), now)
+        found["until"] = moment(str(parameters["until"]), now)
     if action == "reroute":
         found["by"] = deputy(objects, str(parameters["by"])).name
     return found
 
 
-def _time(text: str, now: int) -> int:
+def moment(text: str, now: int) -> int:
     """Return the time that a duration from now (`4h`) or a time (RFC 3339) means; it must be in the future."""
     try:
         at = now + seconds(text) * 1000
