@@ -192,7 +192,7 @@ FAULTS = [
         "connection_dropped",
         "data",
         {"body": CLOSE, "body_after": 10},
-        lines=100_000,  # more than the kernel's buffers hold, so that the dot cannot have been sent
+        lines=400_000,  # 10 MB: more than the kernel's buffers hold, so that the dot cannot have been sent
     ),
     Fault("close-after-dot", "4.4.318", "connection_dropped", "eod", {"eod": CLOSE, "take": False}),
     Fault("reset-after-dot", "4.4.318", "connection_dropped", "eod", {"eod": RESET, "take": False}),
