@@ -71,19 +71,31 @@ class Admin:
     oidc: Oidc = section(Oidc, "Signing in by a provider of one's own organisation (OpenID Connect).")
 
 
-def admin_problems(admin: Admin) -> list[Problem]:
-    """Return what is wrong between settings of the admin centre that are each right alone."""
+def tls_problems(section_name: str, certificate: Path | None, key: Path | None) -> list[Problem]:
+    """Return what is missing of a certificate and its key, where a section has one of them."""
     problems: list[Problem] = []
-    if admin.tls_certificate and not admin.tls_key:
-        problems.append(
-            Problem("admin.tls_key", "missing", "admin.tls_certificate needs the key that belongs to it")
-        )
-    if admin.tls_key and not admin.tls_certificate:
+    if certificate and not key:
         problems.append(
             Problem(
-                "admin.tls_certificate", "missing", "admin.tls_key needs the certificate that belongs to it"
+                f"{section_name}.tls_key",
+                "missing",
+                f"{section_name}.tls_certificate needs the key that belongs to it",
             )
         )
+    if key and not certificate:
+        problems.append(
+            Problem(
+                f"{section_name}.tls_certificate",
+                "missing",
+                f"{section_name}.tls_key needs the certificate that belongs to it",
+            )
+        )
+    return problems
+
+
+def admin_problems(admin: Admin) -> list[Problem]:
+    """Return what is wrong between settings of the admin centre that are each right alone."""
+    problems = tls_problems("admin", admin.tls_certificate, admin.tls_key)
     if not (_only_here(admin.listen) or admin.tls_certificate or admin.plain_http):
         problems.append(
             Problem(

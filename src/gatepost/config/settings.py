@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gatepost.config import kinds
-from gatepost.config.access import Admin, admin_problems
+from gatepost.config.access import Admin, admin_problems, tls_problems
 from gatepost.config.minimal import Minimal, find_file, minimal, read_table
 from gatepost.config.problems import BadSettings, Problem, did_you_mean
 from gatepost.config.schema import Override, read, section, setting, variable, walk
@@ -465,17 +465,7 @@ def _completed(settings: Settings, base: Path) -> Settings:
 def _contradictions(settings: Settings) -> list[Problem]:
     """Return what is wrong between settings that are each right alone."""
     smtp = settings.smtp
-    problems: list[Problem] = []
-    if smtp.tls_certificate and not smtp.tls_key:
-        problems.append(
-            Problem("smtp.tls_key", "missing", "smtp.tls_certificate needs the key that belongs to it")
-        )
-    if smtp.tls_key and not smtp.tls_certificate:
-        problems.append(
-            Problem(
-                "smtp.tls_certificate", "missing", "smtp.tls_key needs the certificate that belongs to it"
-            )
-        )
+    problems = tls_problems("smtp", smtp.tls_certificate, smtp.tls_key)
     if smtp.tls_client_ca and not smtp.tls_certificate:
         problems.append(
             Problem(
