@@ -71,7 +71,7 @@ def test_a_connection_that_ends_after_the_dot_makes_one_extra_copy_where_the_mes
     try:
         gateway.apply("".join(connector(name, server) for name, server in servers.items()))
         for name in servers:
-            body = "A line of a long letter.\r\n" * (100_000 if name == "body" else 1)
+            body = "A line of a long letter.\r\n" * (400_000 if name == "body" else 1)
             gateway.send("ann@client.test", f"bob@{name}.test", body=body)
         gateway.drained(30)
         assert {name: len(server.messages) for name, server in servers.items()} == copies

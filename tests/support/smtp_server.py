@@ -89,7 +89,7 @@ class FaultServer:
         mail: Actions = None,
         rcpt: Actions | Mapping[str, Actions] = None,  # by address, or for all
         data: Actions = None,
-        body: Actions = None,  # after `body_after` octets of the content
+        body: Actions = None,  # after `body_after` octets of the content, which has to be 10 MB or more
         body_after: int = 0,
         eod: Actions = None,
         take: bool = True,  # whether a message that meets a fault at the dot counts as taken
@@ -145,6 +145,10 @@ class FaultServer:
         self._threads: list[threading.Thread] = []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=256)
+        if body is not None:
+            # What is not read stays with the sender: else the kernel may take a whole content, dot included, and
+            # a connection that was to break in the middle of it breaks after its end.
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
