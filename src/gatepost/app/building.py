@@ -27,9 +27,10 @@ from gatepost.model.objects import Objects, Source
 from gatepost.net.dns import Resolver
 from gatepost.net.tls import server_context
 from gatepost.queue.schedule import ClockGuard
+from gatepost.receive.hooks import Accept, Hooks, Refuse
 from gatepost.receive.listener import Listener
+from gatepost.receive.options import ReceiveOptions
 from gatepost.receive.policy import Refusal, SourceIndex, decide_recipient, decide_sender, decide_source
-from gatepost.receive.session import Accept, Hooks, ReceiveOptions, Refuse
 from gatepost.storage.journal import Journal
 from gatepost.storage.opening import open_store
 from gatepost.telemetry.flows import FlowCounts

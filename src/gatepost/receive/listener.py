@@ -6,8 +6,11 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
+from gatepost.receive.hooks import Hooks
 from gatepost.receive.limits import Connections, LoginGuard, MinuteRate
-from gatepost.receive.session import READ_SIZE, Hooks, ReceiveOptions, Session, Shared
+from gatepost.receive.options import ReceiveOptions
+from gatepost.receive.session import READ_SIZE, Session
+from gatepost.receive.shared import Shared
 from gatepost.smtp.events import answer
 from gatepost.smtp.server import ServerConfig
 

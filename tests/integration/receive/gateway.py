@@ -11,8 +11,9 @@ from typing import Any
 from gatepost.model.ids import IdMaker
 from gatepost.model.mail import NewMessage
 from gatepost.model.objects import Source
+from gatepost.receive.hooks import Accept, Hooks, Refuse
 from gatepost.receive.listener import Listener
-from gatepost.receive.session import Accept, Hooks, ReceiveOptions, Refuse
+from gatepost.receive.options import ReceiveOptions
 
 TEST = Source("test")
 NOW = 1_790_000_000_000
