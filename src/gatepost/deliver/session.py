@@ -12,15 +12,16 @@ No coroutine, future or timer is made for a message. Rules:
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 
+from gatepost.deliver.blocks import TooSlow, send_blocks
+from gatepost.deliver.envelope import commands_of, unfit
 from gatepost.deliver.options import DeliveryOptions, Result
 from gatepost.deliver.transaction import BODY, DATA, DOT, LONE_DOT, MAIL, RCPT, RSET, Transaction
 from gatepost.deliver.wire import Wire
 from gatepost.model.attempt import Failure, Reply, SessionFacts
 from gatepost.model.failure import Phase, Reason
-from gatepost.model.mail import EIGHT_BIT, SMTPUTF8, Item
+from gatepost.model.mail import EIGHT_BIT, Item
 from gatepost.smtp.client import Extensions, mail_command, rcpt_command
 
 Take = Callable[[], Item | None]
@@ -29,7 +30,6 @@ Idle = Callable[["Connection"], None]
 Lost = Callable[["Connection", Failure | None], None]
 
 ONE_WRITE = 64 * 1024  # larger contents are sent in blocks, each awaited
-BLOCK = 512 * 1024
 
 
 class Connection(Wire):
@@ -268,52 +268,23 @@ class Connection(Wire):
         return self._next_envelope() if self._pipelining else b""
 
     async def _send_blocks(self, front: Transaction) -> None:
-        """Send a large content: one block at a time, each taken by the kernel before the next is read."""
-        end = b"\r\n"
-        begun = self.loop.time()
+        """Send a large content, then the dot; what cannot be read or is taken too slowly ends the connection."""
         try:
-            async with aclosing(self._blocks(front.item)) as blocks:
-                async for block in blocks:
-                    await self.put(block)
-                    front.sent += len(block)
-                    end = (end + block[-2:])[-2:]
-                    if self._too_slow(front, begun):
-                        return
-                    self.deadline = self.loop.time() + self._limits[BODY]
-            await self.writable()
+            open_line = await send_blocks(self, front, self.options)
         except ConnectionError:
             return  # whoever ended the connection has told
+        except TooSlow as slow:
+            self.break_off(Reason.TIMEOUT, str(slow))
+            return
         except Exception as error:  # whatever a store raises: a dot now would deliver half a message
             self._give_up(Reason.LOCAL, f"the content cannot be read: {error}", None)
             self.abort()
             return
         if self.gone or front.stage != BODY:
             return
-        tail = b".\r\n" if end == b"\r\n" else b"\r\n.\r\n"
+        tail = b"\r\n.\r\n" if open_line else b".\r\n"
         self.write(tail + self._at_dot(front))
         self.deadline = self.loop.time() + self._limits[DOT]
-
-    def _too_slow(self, front: Transaction, begun: float) -> bool:
-        """End where each block is taken in its time, and yet the whole would take days."""
-        seconds, rate = self.loop.time() - begun, self.options.deadlines.min_rate
-        if seconds < self._limits[BODY] or front.sent >= rate * seconds:
-            return False
-        took = f"{front.sent} octets in {seconds:.0f} seconds, less than {rate} a second"
-        self.break_off(Reason.TIMEOUT, f"the content is taken too slowly: {took}")
-        return True
-
-    async def _blocks(self, item: Item) -> AsyncGenerator[bytes, None]:
-        if item.body is not None:
-            for start in range(0, len(item.body), BLOCK):
-                yield item.body[start : start + BLOCK]
-            return
-        stream = self.options.open_body(item)
-        try:
-            async for block in stream:
-                yield block
-        finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
 
     # the next one
 
@@ -351,51 +322,30 @@ class Connection(Wire):
             item = self._take()
             if item is None:
                 break
-            refused = self._cannot(item)
-            if refused is None:
+            cause = unfit(item, self.extensions)
+            if cause is None:
                 try:
-                    commands = self._envelope(item)
+                    return self._begin(item)
                 except (ValueError, AssertionError) as error:
-                    refused = self._failure(Phase.MAIL, Reason.LOCAL, f"the envelope cannot be sent: {error}")
-                else:
-                    stage = RSET if self._needs_reset else MAIL
-                    self._needs_reset = False
-                    self._under_way.append(Transaction(item, stage, self.loop.time()))
-                    return commands
+                    cause = Reason.LOCAL, f"the envelope cannot be sent: {error}"
+            refused = self._failure(Phase.MAIL, *cause)
             outcome = "deferred" if refused.reason is Reason.LOCAL else "failed"
             self._finish(item, [Result(r.n, outcome, refused, None, 0.0, ()) for r in item.recipients])
         return b""
 
-    def _envelope(self, item: Item) -> bytes:
-        """Return what opens the transaction: all up to DATA with PIPELINING, else the first command."""
-        extensions = self.extensions
-        mail = mail_command(item, extensions)
-        recipients = item.recipients
-        if len(recipients) == 1:
-            commands = b"".join((mail, rcpt_command(recipients[0], extensions), b"DATA\r\n"))
-        else:
-            commands = b"".join((mail, *[rcpt_command(r, extensions) for r in recipients], b"DATA\r\n"))
-        # Built as a whole in either case, so that an address that cannot be sent is found before MAIL.
-        if self._pipelining:
-            return b"RSET\r\n" + commands if self._needs_reset else commands
-        return b"RSET\r\n" if self._needs_reset else mail
-
-    def _cannot(self, item: Item) -> Failure | None:
-        """Return why this server cannot take this item, by its own announcement."""
-        extensions = self.extensions
-        if extensions.size and item.size > extensions.size:
-            detail = f"the message has {item.size} octets, the server takes {extensions.size} (RFC 1870)"
-            return self._failure(Phase.MAIL, Reason.TOO_LARGE, detail)
-        if not item.flags:
-            return None
-        if item.flags & SMTPUTF8 and not extensions.smtputf8:
-            detail = "the message needs SMTPUTF8, which the server does not offer (RFC 6531)"
-            return self._failure(Phase.MAIL, Reason.NOT_OFFERED, detail)
+    def _begin(self, item: Item) -> bytes:
+        """Begin a transaction: return all up to DATA with PIPELINING, else the first command."""
+        extensions, reset = self.extensions, self._needs_reset
+        mail, rest = commands_of(item, extensions)
         if item.flags & EIGHT_BIT and not extensions.eight_bit_mime:
             note = ("mail", "8BITMIME is not offered: 8-bit content is sent as it is")
             if note not in self.session.dialogue:
                 self.session.dialogue.append(note)
-        return None
+        self._needs_reset = False
+        self._under_way.append(Transaction(item, RSET if reset else MAIL, self.loop.time()))
+        if self._pipelining:
+            return b"RSET\r\n" + mail + rest if reset else mail + rest
+        return b"RSET\r\n" if reset else mail
 
     def _done(self, front: Transaction, *, reset: bool = False) -> None:
         """Hand over the results of the first transaction, and go on."""

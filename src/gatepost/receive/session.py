@@ -10,7 +10,8 @@ from typing import cast
 from gatepost.receive.dialogue import Dialogue
 from gatepost.receive.shared import Shared
 from gatepost.smtp.events import Auth, answer
-from gatepost.smtp.server import ServerSession, State
+from gatepost.smtp.server import ServerSession
+from gatepost.smtp.states import State
 
 READ_SIZE = 256 * 1024
 MAX_OUTSTANDING = 1024 * 1024  # octets of one session on their way to the disk

@@ -127,6 +127,20 @@ class ContentChecks:
             self._take_header(piece)
         self.clean = not (self.bare_newline or self.nul or self.line or self.header or self.eight_bit)
 
+    def problem(self, max_hops: int, max_size: int) -> str:
+        """Return the name of the worst problem so far (see `events.PROBLEMS`); "" where there is none."""
+        if self.clean and self.hops <= max_hops and not (max_size and self.size > max_size):
+            return ""
+        found = {
+            "bare_newline": self.bare_newline,
+            "nul": self.nul,
+            "line": self.line,
+            "header": self.header,
+            "eight_bit": self.eight_bit,
+            "hops": self.hops > max_hops,
+        }
+        return next((why for why, bad in found.items() if bad), "size")
+
     def finish(self) -> None:
         """Read the header of content that ended without an empty line."""
         if self._header is not None:

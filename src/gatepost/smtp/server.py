@@ -1,6 +1,6 @@
 """The server's side of an SMTP session without I/O: bytes in, one event out, on request.
 
-Rules (they stand above the table `MOVES`):
+Rules (the table is `states.MOVES`):
 - Only CRLF ends a line or content; a bare CR or LF ends the session (RFC 5321 section 2.3.8).
 - An event that needs an answer holds everything back until `reply` gives it.
 - 2xx and 3xx move along the table; a refusal stays; after content nothing of the transaction is left.
@@ -11,11 +11,9 @@ Rules (they stand above the table `MOVES`):
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from gatepost.model.mail import SMTPUTF8
-from gatepost.smtp import sasl
-from gatepost.smtp.address import BadAddress, Path, take_path
+from gatepost.smtp import arguments, sasl
 from gatepost.smtp.body import BodyScanner, ChunkScanner, ContentChecks
 from gatepost.smtp.events import (
     PROBLEMS,
@@ -37,53 +35,11 @@ from gatepost.smtp.events import (
     answer,
     usual_answer,
 )
-from gatepost.smtp.params import NO_MAIL, NO_RCPT, BadParameter, parse_mail, parse_rcpt
+from gatepost.smtp.states import KNOWN, MOVES, VERBS, State
 
 MAX_LINE = 2048  # RFC 5321 section 4.5.3.1.4 with all extensions: MAIL and RCPT need about 1,200
 MAX_AUTH_LINE = 12288  # RFC 4954 section 4
-_DIGITS = re.compile(rb"[0-9]{1,19}")
 _HELO = re.compile(r"[!-~\x80-\U0010ffff]{1,255}")
-
-
-class State(StrEnum):
-    """Where a session stands."""
-
-    START = "start"
-    READY = "ready"
-    MAIL = "mail"
-    RCPT = "rcpt"
-    DATA = "data"
-    BDAT = "bdat"
-    AUTH = "auth"
-    TLS = "tls"
-    CLOSED = "closed"
-
-
-_ALWAYS = {"EHLO": State.READY, "HELO": State.READY, "QUIT": State.CLOSED}
-
-# state -> verb -> state after a 2xx or 3xx; a verb that is missing is answered with 503
-MOVES: dict[State, dict[str, State]] = {
-    State.START: _ALWAYS
-    | {"RSET": State.START, "NOOP": State.START, "VRFY": State.START, "HELP": State.START},
-    State.READY: _ALWAYS
-    | {"RSET": State.READY, "NOOP": State.READY, "VRFY": State.READY, "HELP": State.READY}
-    | {"MAIL": State.MAIL, "AUTH": State.READY, "STARTTLS": State.TLS},
-    State.MAIL: _ALWAYS
-    | {"RSET": State.READY, "NOOP": State.MAIL, "VRFY": State.MAIL, "HELP": State.MAIL}
-    | {"RCPT": State.RCPT},
-    State.RCPT: _ALWAYS
-    | {"RSET": State.READY, "NOOP": State.RCPT, "VRFY": State.RCPT, "HELP": State.RCPT}
-    | {"RCPT": State.RCPT, "DATA": State.DATA, "BDAT": State.BDAT},
-    State.DATA: {"end of data": State.READY},
-    State.BDAT: _ALWAYS
-    | {"RSET": State.READY, "NOOP": State.BDAT}
-    | {"BDAT": State.BDAT, "end of data": State.READY},
-    State.AUTH: {"end of login": State.READY},
-    State.TLS: {"handshake": State.START},
-    State.CLOSED: {},
-}
-KNOWN = frozenset(verb for moves in MOVES.values() for verb in moves if verb.isupper())
-_VERBS = {verb.encode(): verb for verb in KNOWN}  # as nearly all clients write them
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +214,7 @@ class ServerSession:
 
     def _command(self, line: bytes) -> Event:
         verb_bytes, _, rest = line.partition(b" ")
-        verb = _VERBS.get(verb_bytes) or verb_bytes.upper().decode("latin-1")
+        verb = VERBS.get(verb_bytes) or verb_bytes.upper().decode("latin-1")
         if verb not in MOVES[self.state]:
             return self._out_of_place(verb, rest)
         handler = _HANDLERS[verb]
@@ -267,7 +223,7 @@ class ServerSession:
     def _out_of_place(self, verb: str, rest: bytes) -> Event:
         if verb == "BDAT":
             # its octets follow whatever we say (RFC 3030 section 2)
-            size = _chunk_size(rest)
+            size = arguments.chunk_size(rest)
             if size is None:
                 return self._end(answer(501, "5.5.4", "BDAT takes a size, and LAST"), "syntax")
             self._left, self._last_chunk = size
@@ -303,34 +259,17 @@ class ServerSession:
         return offers
 
     def _mail(self, verb: str, rest: bytes) -> Event:
-        try:
-            path, parameters = _path(rest, b"FROM:")
-            given = parse_mail(parameters) if parameters else NO_MAIL
-            if path.address and not path.domain:
-                raise BadAddress("the address has no domain")
-        except (BadAddress, BadParameter) as problem:
-            return _refused(problem, "5.1.7")
-        if not given.flags & SMTPUTF8 and not path.address.isascii():
-            return Bad(answer(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8"), "address")
-        limit = self.config.max_message_size
-        if limit and given.size > limit:
-            return Bad(answer(*PROBLEMS["size"]), "size")
-        self._flags = given.flags
-        self._waiting = verb
-        return Mail(path, given)
+        event = arguments.mail(rest, self.config.max_message_size)
+        if isinstance(event, Mail):
+            self._flags = event.parameters.flags
+            self._waiting = verb
+        return event
 
     def _rcpt(self, verb: str, rest: bytes) -> Event:
-        try:
-            path, parameters = _path(rest, b"TO:")
-            given = parse_rcpt(parameters) if parameters else NO_RCPT
-            if not path.address:
-                raise BadAddress("a recipient cannot be empty")
-        except (BadAddress, BadParameter) as problem:
-            return _refused(problem, "5.1.3")
-        if not self._flags & SMTPUTF8 and not path.address.isascii():
-            return Bad(answer(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8"), "address")
-        self._waiting = verb
-        return Rcpt(path, given)
+        event = arguments.rcpt(rest, utf8=bool(self._flags & SMTPUTF8))
+        if isinstance(event, Rcpt):
+            self._waiting = verb
+        return event
 
     def _data(self, verb: str, rest: bytes) -> Event:
         if rest:
@@ -339,7 +278,7 @@ class ServerSession:
         return Data(chunked=False)
 
     def _bdat(self, verb: str, rest: bytes) -> Event:
-        size = _chunk_size(rest)
+        size = arguments.chunk_size(rest)
         if size is None:
             return self._end(answer(501, "5.5.4", "BDAT takes a size, and LAST"), "syntax")
         self._left, self._last_chunk = size
@@ -436,19 +375,9 @@ class ServerSession:
 
     def _look(self, checks: ContentChecks) -> str:
         """Return the worst problem of the content so far, in the order of `PROBLEMS`."""
-        limit = self.config.max_message_size
-        if checks.clean and checks.hops <= self.config.max_hops and not (limit and checks.size > limit):
-            return ""
-        found = (
-            checks.bare_newline,
-            checks.nul,
-            checks.line,
-            checks.header,
-            checks.eight_bit,
-            checks.hops > self.config.max_hops,
-        )
-        self._why = next((why for why, bad in zip(PROBLEMS, found, strict=False) if bad), "size")
-        return self._why
+        why = checks.problem(self.config.max_hops, self.config.max_message_size)
+        self._why = why or self._why
+        return why
 
     def _finish(self, checks: ContentChecks) -> Event:
         self._ended = False
@@ -503,35 +432,6 @@ class ServerSession:
         if self._last_chunk:
             self._reset()
         return Bad(answer(*refusal), why, content=True)
-
-
-def _path(rest: bytes, keyword: bytes) -> tuple[Path, bytes]:
-    size = len(keyword)
-    if rest[:size].upper() != keyword:
-        raise BadParameter(f"{keyword.decode()}<address> is expected")
-    # a space after the colon is no grammar, but so common that refusing it helps nobody
-    path, parameters = take_path(rest[size:].lstrip(b" "), utf8=True)
-    if parameters and parameters[0] != 32:
-        raise BadAddress("something follows the closing bracket")
-    return path, parameters
-
-
-def _refused(problem: BadAddress | BadParameter, enhanced: str) -> Bad:
-    if isinstance(problem, BadAddress):
-        return Bad(
-            answer(553 if enhanced == "5.1.3" else 501, enhanced, f"Bad address: {problem}"), "address"
-        )
-    return Bad(answer(555 if problem.unknown else 501, "5.5.4", f"Bad parameter: {problem}"), "syntax")
-
-
-def _chunk_size(rest: bytes) -> tuple[int, bool] | None:
-    """Return the size of a BDAT and whether it is the last; None where it is malformed."""
-    words = rest.split(b" ")
-    if _DIGITS.fullmatch(words[0]) is None or len(words) > 2:
-        return None
-    if len(words) == 2 and words[1].upper() != b"LAST":
-        return None
-    return int(words[0]), len(words) == 2
 
 
 _HANDLERS: dict[str, Callable[[ServerSession, str, bytes], Event]] = {

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from tests.unit.smtp.talk import Talk
 
 from gatepost.smtp.events import Chunk, Event
-from gatepost.smtp.server import ServerConfig, State
+from gatepost.smtp.server import ServerConfig
+from gatepost.smtp.states import State
 
 CONFIG = ServerConfig("gw.example", max_message_size=3000, max_hops=2, starttls=True, eight_bit_headers=False)
 ADDRESS = st.sampled_from([b"a@x.example", b'"a b"@x.example', b"", b"a@@b", b"@r.example:a@x.example"])

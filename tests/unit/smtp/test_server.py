@@ -7,7 +7,8 @@ from tests.unit.smtp.talk import Talk
 
 from gatepost.model.mail import EIGHT_BIT, SMTPUTF8
 from gatepost.smtp.events import Auth, EndOfData, Mail, Rcpt
-from gatepost.smtp.server import KNOWN, MOVES, ServerConfig, State
+from gatepost.smtp.server import ServerConfig
+from gatepost.smtp.states import KNOWN, MOVES, State
 
 OPENING = b"EHLO c\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n"
 

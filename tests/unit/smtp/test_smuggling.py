@@ -4,7 +4,8 @@ import pytest
 from tests.unit.smtp.talk import Talk
 
 from gatepost.smtp.events import Bad, Chunk, EndOfData, Mail
-from gatepost.smtp.server import ServerConfig, ServerSession, State
+from gatepost.smtp.server import ServerConfig, ServerSession
+from gatepost.smtp.states import State
 
 HEAD = b"EHLO c\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n"
 ENDS = [
