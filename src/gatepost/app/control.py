@@ -210,7 +210,7 @@ class Control:
             final: list[Final] = [
                 (
                     r,
-                    *self._journey.own_failure(
+                    *self._journey.trouble.own_failure(
                         lane, item, r, RETURNED, Phase.ROUTE, Reason.CANCELLED, "returned"
                     ),
                 )

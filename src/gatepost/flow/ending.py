@@ -55,7 +55,7 @@ async def _end_one(journey: Journey, lane: Lane, item: Item, how: str, who: str)
         journey.store.write(Change(settles=settles, events=(event,)))
         return
     final: list[Final] = [
-        (r, *journey.own_failure(lane, item, r, RETURNED, Phase.ROUTE, Reason.CANCELLED, "returned"))
+        (r, *journey.trouble.own_failure(lane, item, r, RETURNED, Phase.ROUTE, Reason.CANCELLED, "returned"))
         for r in item.recipients
     ]
     await journey.ended_now(lane, item, final)

@@ -130,7 +130,9 @@ class Expiry:
         last = lane.last_error
         phase = Phase(last.phase) if last else Phase.ROUTE
         verdict = expired_verdict(last)
-        ended = self.journey.own_failure(lane, item, recipient, verdict, phase, Reason.EXPIRED, "returned")
+        ended = self.journey.trouble.own_failure(
+            lane, item, recipient, verdict, phase, Reason.EXPIRED, "returned"
+        )
         return (recipient, *ended)
 
     async def _notify(self, lane: Lane, now: int) -> None:

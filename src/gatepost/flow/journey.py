@@ -8,42 +8,29 @@ Rule 3: a message ends in one transaction with everything that its end causes (h
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 
-from gatepost.deliver.connection import open_connection
 from gatepost.deliver.local import MailboxCarrier
-from gatepost.deliver.options import DeliveryOptions, Result
+from gatepost.deliver.options import Result
 from gatepost.deliver.session import Connection
-from gatepost.deliver.targets import OwnEndpoints, PlanFailure, Target, plan
 from gatepost.diagnose.classify import classify
 from gatepost.flow import lines
 from gatepost.flow.observer import Several
+from gatepost.flow.opening import Opening
 from gatepost.flow.records import Final, attempt_of_failure, attempt_of_success, error_of
+from gatepost.flow.trouble import Trouble
 from gatepost.flow.world import World
 from gatepost.flow.writing import Writing
 from gatepost.model.attempt import Attempt, Failure, SessionFacts
-from gatepost.model.failure import Concern, Phase, Reason, Verdict
+from gatepost.model.failure import Concern, Phase, Verdict
 from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, NewMessage, QueuedRecipient, Recipient, Settlement
-from gatepost.model.objects import Connector, SmartHost
+from gatepost.model.objects import Connector
 from gatepost.model.route import DestinationKey
 from gatepost.queue import schedule
 from gatepost.queue.lane import Carrier, Lane, LanePolicy
 from gatepost.queue.lanes import Lanes
 from gatepost.storage.interface import Change, DestinationState
-from gatepost.telemetry.flows import ACCEPTED, DEFERRED
-
-HOST_PENALTY_SECONDS = 60.0
-MAX_HOSTS = 50_000
-
-
-@dataclass(slots=True)
-class HostState:
-    """What this process knows of one address of a destination."""
-
-    failed_at: float = -1e9
-    failures: int = 0
+from gatepost.telemetry.flows import ACCEPTED
 
 
 class Journey:
@@ -57,11 +44,10 @@ class Journey:
         self.writing = Writing(world.store, self.lanes.halt, world.say)
         self.observer = Several(self.say)
         self.retry_clock = schedule.RetryClock(world.now(), world.monotonic())
-        self.hosts: dict[tuple[int, str, int], HostState] = {}
+        self.trouble = Trouble(world, self.lanes, self.observer, self.changed, self.fail_all)
+        self._opening = Opening(world, self.lanes, self.observer, self.trouble)
         self.flying: set[tuple[int, int]] = set()  # (destination, message) on a connection now
-        self.ending: set[tuple[int, int]] = (
-            set()
-        )  # about to be returned or cancelled: not to be tried any more
+        self.ending: set[tuple[int, int]] = set()  # about to be returned or cancelled: not tried any more
         self.delivered_sizes: dict[int, int] = {}  # the largest message that passed where connections break
         self.recheck: Callable[[Lane], None] = lambda lane: None
         self.ended: Callable[[Lane, Item, list[Final]], None]
@@ -203,90 +189,9 @@ class Journey:
     # ---------------------------------------------------------------- deliver
 
     async def connect(self, lane: Lane) -> Carrier | None:
-        """Open a connection to a destination: every host in order, every address, until one takes us."""
-        if lane.key.kind == "mailbox" and self.world.maildir is not None:
-            return self._mailbox(lane, self.world.maildir)
-        if lane.key.kind == "none":
-            self._destination_failed(lane, [self._judge(lane, self.no_route(lane))])
-            return None
-        targets = await self._plan(lane)
-        if targets is None:
-            return None
-        failures: list[tuple[Failure, Attempt, Verdict]] = []
-        for target in self._order(lane, targets):
-            session = SessionFacts(
-                self.world.new_id(),
-                lane.id,
-                self.now(),
-                target.server,
-                target.address,
-                target.port,
-                dns=target.dns,
-            )
-            opened = await open_connection(target, self.options(lane), session)
-            if isinstance(opened, Connection):
-                self._host(lane, target).failures = 0
-                self.observer.opened(lane, opened.session)
-                self._note_hosts(lane, failures)
-                return self._run(lane, opened)
-            failures.append(self._judge(lane, opened))
-            host = self._host(lane, target)
-            host.failed_at, host.failures = self.world.monotonic(), host.failures + 1
-            if self.lanes.stopping or not lane.allowed:
-                break
-        self._destination_failed(lane, failures)
-        return None
-
-    async def _plan(self, lane: Lane) -> list[Target] | None:
-        own = OwnEndpoints(self.world.own_endpoints)
-        key, connector = self._next_hop(lane)
-        planned = await plan(key, connector, self.world.resolver, own, random.shuffle)
-        if not isinstance(planned, PlanFailure):
-            self._note_hosts(lane, [self._unplanned(lane, problem) for problem in planned.problems])
-            self.observer.resolved(lane, list(planned))
-            return list(planned)
-        self._destination_failed(lane, [self._unplanned(lane, planned)])
-        return None
-
-    def _next_hop(self, lane: Lane) -> tuple[DestinationKey, Connector | None]:
-        """Return what is to be looked up; an LMTP mailbox store is a smart host of our own."""
-        lmtp = self.world.settings.mailboxes.lmtp
-        if lane.key.kind != "mailbox" or lmtp is None:
-            return lane.key, lane.connector
-        hosts = (SmartHost(lmtp.host, lmtp.port),)
-        return DestinationKey("smart", "", ""), Connector("", smart_hosts=hosts)
-
-    def _unplanned(self, lane: Lane, planned: PlanFailure) -> tuple[Failure, Attempt, Verdict]:
-        """Return the record of a host that has no address to try."""
-        session = SessionFacts(self.world.new_id(), lane.id, self.now(), planned.server, dns=planned.dns)
-        failure = Failure(planned.phase, planned.reason, planned.detail, session)
-        return self._judge(lane, failure)
-
-    def _order(self, lane: Lane, targets: list[Target]) -> list[Target]:
-        """Return targets with those that failed a moment ago last: they are tried when nothing else works."""
-        if len(targets) == 1:
-            return targets
-        now = self.world.monotonic()
-        return sorted(
-            targets,
-            key=lambda t: (
-                now - self._host(lane, t).failed_at < HOST_PENALTY_SECONDS and lane.state == "ready"
-            ),
-        )
-
-    def _host(self, lane: Lane, target: Target) -> HostState:
-        if len(self.hosts) > MAX_HOSTS:
-            self.hosts.clear()
-        return self.hosts.setdefault((lane.id, target.address, target.port), HostState())
-
-    def _mailbox(self, lane: Lane, root: Path) -> Carrier:
-        session = SessionFacts(self.world.new_id(), lane.id, self.now(), server=self.world.settings.hostname)
-        carrier = MailboxCarrier(root, self.world.open_body, session)
-        return self._run(lane, carrier)
-
-    def options(self, lane: Lane) -> DeliveryOptions:
-        """Return how to talk to a destination's servers."""
-        return self.world.delivery_options(lane.connector, lmtp=lane.key.kind == "mailbox")
+        """Open a connection to a destination and let it work."""
+        opened = await self._opening.open(lane)
+        return self._run(lane, opened) if opened is not None else None
 
     def _run(self, lane: Lane, connection: Connection | MailboxCarrier) -> Carrier:
         lane.connections.add(connection)
@@ -306,7 +211,7 @@ class Journey:
 
         def lost(connection: Connection | MailboxCarrier, failure: Failure | None) -> None:
             if failure is not None:
-                self._connection_broke(lane, failure)
+                self.trouble.connection_broke(lane, failure)
             self.world.metrics.connections("out", lane.key.connector, -1)
             self.lanes.detach(lane, connection)
 
@@ -321,86 +226,6 @@ class Journey:
                 return item
             lane.under_way -= 1
         return None
-
-    # ---------------------------------------------------------------- judge failures
-
-    def _judge(self, lane: Lane, failure: Failure) -> tuple[Failure, Attempt, Verdict]:
-        verdict = classify(failure, connector=lane.connector, kind=lane.key.kind)
-        outcome = "failed" if verdict.permanent else "deferred"
-        attempt = attempt_of_failure(
-            failure.session.id,
-            self.now(),
-            failure,
-            verdict,
-            outcome=outcome,
-            gateway=self.world.settings.hostname,
-        )
-        return failure, attempt, verdict
-
-    def _note_hosts(self, lane: Lane, failures: list[tuple[Failure, Attempt, Verdict]]) -> None:
-        """Keep the failures of some hosts although another one took us (B2)."""
-        if failures:
-            self.store.write(Change(attempts=tuple(attempt for _, attempt, _ in failures)))
-            for failure, _, verdict in failures:
-                self._say_failure("host.failed", lane, failure, verdict)
-
-    def _destination_failed(self, lane: Lane, failures: list[tuple[Failure, Attempt, Verdict]]) -> None:
-        """Hold a destination back: its root error is that of the last host that was really tried."""
-        if not failures:
-            self.lanes.failed(lane)
-            return
-        failure, attempt, verdict = failures[-1]
-        lane.last_attempt_at = attempt.at
-        lane.last_error = error_of(failure, verdict, attempt.at, self.world.settings.hostname, attempt.id)
-        attempts = tuple(a for _, a, _ in failures)
-        if lane.connections and not verdict.permanent and lane.state == "ready":
-            self.store.write(Change(attempts=attempts))
-            self.lanes.limited(lane)
-            return
-        self.store.write(Change(attempts=attempts))
-        self.lanes.failed(lane)
-        for one, _, said in failures:
-            self._say_failure("destination.failed", lane, one, said, root=one is failure)
-        if verdict.permanent:
-            self.world.start(self.fail_all(lane, failure, verdict, attempt))
-
-    def _connection_broke(self, lane: Lane, failure: Failure) -> None:
-        """Judge a connection that broke under messages: theirs alone, or the destination's trouble."""
-        judged = self._judge(lane, failure)
-        verdict = judged[2]
-        lane.last_attempt_at = self.now()
-        lane.last_error = error_of(
-            failure, verdict, self.now(), self.world.settings.hostname, failure.session.id
-        )
-        if (self.lanes.broke(lane) and lane.state == "ready") or lane.state == "retry":
-            self._say_failure("destination.failed", lane, failure, verdict)
-            self.lanes.failed(lane)
-        else:
-            self.changed(lane)
-
-    def _say_failure(
-        self, event: str, lane: Lane, failure: Failure, verdict: Verdict, **more: object
-    ) -> None:
-        self.world.metrics.deferred(lane.key.connector, verdict.flow_code, str(failure.phase))
-        if event != "message.failed":
-            self.world.flows.count("", "", lane.id, DEFERRED)
-        self.say(
-            event,
-            level="warning",
-            connector=lane.key.connector,
-            destination=self.world.destination_name(lane),
-            code=verdict.code,
-            smtp=verdict.smtp,
-            failure_class=str(verdict.failure_class),
-            phase=str(failure.phase),
-            reason=str(failure.reason),
-            server=failure.session.server,
-            address=failure.session.endpoint,
-            error=verdict.message or verdict.title,
-            next_attempt_at=lane.next_attempt_at,
-            **more,
-        )
-        self.observer.failed(event, lane, failure, verdict, more)
 
     # ---------------------------------------------------------------- settle
 
@@ -498,7 +323,7 @@ class Journey:
         )
         lane.last_attempt_at = now
         lane.last_error = error_of(failure, verdict, now, self.world.settings.hostname, number)
-        self._say_failure(
+        self.trouble.say(
             f"message.{outcome}",
             lane,
             failure,
@@ -563,37 +388,3 @@ class Journey:
                 self.ended(lane, item, final)
             await asyncio.sleep(0)
         lane.more = False
-
-    def own_failure(
-        self,
-        lane: Lane,
-        item: Item,
-        recipient: QueuedRecipient,
-        verdict: Verdict,
-        phase: Phase,
-        reason: Reason,
-        outcome: str,
-    ) -> tuple[Failure, Verdict, Attempt]:
-        """Return an end that no server caused, as a failure with its record."""
-        last = lane.last_error
-        server = last.server if last else lane.key.next_hop
-        session = SessionFacts(self.world.new_id(), lane.id, self.now(), server=server)
-        failure = Failure(phase, reason, verdict.message, session)
-        attempt = attempt_of_failure(
-            self.world.new_id(),
-            self.now(),
-            failure,
-            verdict,
-            message_id=item.message_id,
-            recipient=recipient.n,
-            outcome=outcome,
-            gateway=self.world.settings.hostname,
-        )
-        return failure, verdict, attempt
-
-    def no_route(self, lane: Lane) -> Failure:
-        """Return the failure of a destination that has no way out."""
-        session = SessionFacts(self.world.new_id(), lane.id, self.now(), lane.key.next_hop)
-        return Failure(
-            Phase.ROUTE, Reason.NO_CONNECTOR, f"no enabled connector for {lane.key.next_hop}", session
-        )

@@ -113,7 +113,9 @@ async def return_unknown(journey: Journey, lane: Lane) -> int:
             if unknown:
                 returned += len(unknown)
                 reason = (UNKNOWN, Phase.ROUTE, Reason.NO_CONNECTOR, "returned")
-                final: list[Final] = [(r, *journey.own_failure(lane, item, r, *reason)) for r in unknown]
+                final: list[Final] = [
+                    (r, *journey.trouble.own_failure(lane, item, r, *reason)) for r in unknown
+                ]
                 ending.append(journey.ended_now(lane, item._replace(recipients=unknown), final))
         await asyncio.gather(*ending)
     journey.release(kept)
