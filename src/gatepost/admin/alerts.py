@@ -1,9 +1,23 @@
 """Alerts, silences, policies and notices as people and programs use them (R18)."""
 
+from typing import cast
+
+from gatepost.admin.answers.alerts import (
+    AlertDetail,
+    AlertJson,
+    AlertRow,
+    ChannelTest,
+    EndedJson,
+    NoticeJson,
+    PolicyInForce,
+    SilenceJson,
+    TryJson,
+)
+from gatepost.admin.answers.objects import PolicyJson
 from gatepost.admin.errors import Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.queue import moment
-from gatepost.admin.shapes import Json, when
+from gatepost.admin.shapes import when
 from gatepost.alert.policies import effective
 from gatepost.config.objects import to_dict
 from gatepost.model.alert import Alert, Notice, Silence
@@ -19,7 +33,7 @@ class AlertUseCases:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def listed(self, lang: str, *, everything: bool, limit: int = 100) -> list[Json]:
+    async def listed(self, lang: str, *, everything: bool, limit: int = 100) -> list[AlertRow]:
         """Return what fires, or with `everything` the past too; the loudest and newest first."""
         alerting = self._gateway.alerting
         if everything:
@@ -29,17 +43,21 @@ class AlertUseCases:
         found.sort(key=lambda a: (not a.resolved_at, _RANK[a.severity], a.fired_at), reverse=True)
         return [await self._row(alert, lang) for alert in found[:limit]]
 
-    async def _row(self, alert: Alert, lang: str) -> Json:
+    async def _row(self, alert: Alert, lang: str) -> AlertRow:
         said = await self._gateway.alert_facts.entry(alert, lang)
-        return {**alert_json(alert), "sentence": said["sentence"], "about": said["about"]}
+        return {
+            **alert_json(alert),
+            "sentence": str(said["sentence"]),
+            "about": cast("dict[str, object]", said["about"]),
+        }
 
-    async def show(self, number: str, lang: str) -> Json:
+    async def show(self, number: str, lang: str) -> AlertDetail:
         """Return an alert with its notices."""
         alert = await self._find(number)
         notices = [n for n in await self._gateway.alerting.outbox.listed(MOST) if alert.id in n.alerts]
         return {**await self._row(alert, lang), "notices": [notice_json(n) for n in notices]}
 
-    async def acknowledge(self, number: str, who: str) -> Json:
+    async def acknowledge(self, number: str, who: str) -> AlertJson:
         """Note that somebody looks after it."""
         alert = self._gateway.alerting.find(number)
         if alert is None:
@@ -57,11 +75,11 @@ class AlertUseCases:
 
     # ---------------------------------------------------------------- silences
 
-    def silences(self) -> list[Json]:
+    def silences(self) -> list[SilenceJson]:
         """Return what is silenced now."""
         return [silence_json(s) for s in self._gateway.alerting.silences]
 
-    def silence(self, policy: str, connector: str, until: str, reason: str, who: str) -> Json:
+    def silence(self, policy: str, connector: str, until: str, reason: str, who: str) -> SilenceJson:
         """Keep notices back until a time, with a reason."""
         if not reason.strip():
             raise Invalid(tr("Say why: whoever finds the silence wants to know."))
@@ -71,7 +89,7 @@ class AlertUseCases:
         made = self._gateway.alerting.silence(policy, connector, ends, reason[:500], who)
         return silence_json(made)
 
-    def unsilence(self, number: str, who: str) -> Json:
+    def unsilence(self, number: str, who: str) -> EndedJson:
         """End a silence."""
         if not self._gateway.alerting.unsilence(number, who):
             raise NotFound(tr("There is no silence {id}: see gatepost alert silences."), id=number)
@@ -79,19 +97,19 @@ class AlertUseCases:
 
     # ---------------------------------------------------------------- policies, channels, notices
 
-    def policies(self) -> list[Json]:
+    def policies(self) -> list[PolicyInForce]:
         """Return the policies in force, the built-in ones among them."""
         own = {policy.name for policy in self._gateway.objects.policies}
         return [
-            {**to_dict(policy), "built_in": policy.name not in own}
+            {**cast("PolicyJson", to_dict(policy)), "built_in": policy.name not in own}
             for policy in effective(self._gateway.objects)
         ]
 
-    async def notices(self, limit: int) -> list[Json]:
+    async def notices(self, limit: int) -> list[NoticeJson]:
         """Return what was told, with every try."""
         return [notice_json(n) for n in await self._gateway.alerting.outbox.listed(min(limit, MOST))]
 
-    async def test(self, name: str) -> Json:
+    async def test(self, name: str) -> ChannelTest:
         """Send a test notice through a channel, and say what became of it."""
         channel = next((c for c in self._gateway.objects.channels if c.name == name), None)
         if channel is None:
@@ -104,7 +122,7 @@ class AlertUseCases:
 _RANK = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 
 
-def alert_json(alert: Alert) -> Json:
+def alert_json(alert: Alert) -> AlertJson:
     """Return an alert."""
     return {
         "id": to_text(alert.id),
@@ -123,7 +141,7 @@ def alert_json(alert: Alert) -> Json:
     }
 
 
-def silence_json(silence: Silence) -> Json:
+def silence_json(silence: Silence) -> SilenceJson:
     """Return a silence."""
     return {
         "id": to_text(silence.id),
@@ -136,7 +154,7 @@ def silence_json(silence: Silence) -> Json:
     }
 
 
-def notice_json(notice: Notice) -> Json:
+def notice_json(notice: Notice) -> NoticeJson:
     """Return a notice with every try."""
     return {
         "id": to_text(notice.id),
@@ -147,5 +165,5 @@ def notice_json(notice: Notice) -> Json:
         "state": notice.state,
         "tries": notice.tries,
         "next_at": when(notice.next_at),
-        "log": [dict(entry) for entry in notice.log],
+        "log": [cast("TryJson", dict(entry)) for entry in notice.log],
     }

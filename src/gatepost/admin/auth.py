@@ -6,14 +6,15 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import cast
 
+from gatepost.admin.answers.system import SCOPES, TokenDeleted, TokenJson, TokenMade
 from gatepost.admin.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.queue import moment
-from gatepost.admin.shapes import Json, when
+from gatepost.admin.shapes import when
 
 PREFIX = "gp_"
-SCOPES = ("read", "operate", "admin")  # each one includes those before it
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -69,11 +70,11 @@ class TokenUseCases:
             raise Unauthorized(tr("This token is not known: make one with gatepost token create."))
         return Caller(f"token {name}", scope)
 
-    async def listed(self) -> list[Json]:
+    async def listed(self) -> list[TokenJson]:
         """Return all tokens, without what they are."""
         return [_token_json(name, data) for name, data in sorted((await self._gateway.tokens()).items())]
 
-    async def create(self, name: str, scope: str, expires: str, who: str, *, dry_run: bool) -> Json:
+    async def create(self, name: str, scope: str, expires: str, who: str, *, dry_run: bool) -> TokenMade:
         """Make a token; `token` of the answer is the only time that it is seen."""
         if _NAME.fullmatch(name) is None:
             raise Invalid(
@@ -93,12 +94,12 @@ class TokenUseCases:
             "expires_at": moment(expires, now),
         }
         if dry_run:
-            return {"dry_run": True, **_token_json(name, data)}
+            return cast("TokenMade", {"dry_run": True, **_token_json(name, data)})
         token = PREFIX + secrets.token_urlsafe(32)
         await self._gateway.put_token(name, {**data, "hash": hashed(token)}, who)
         return {"dry_run": False, **_token_json(name, data), "token": token}
 
-    async def delete(self, name: str, who: str, *, dry_run: bool) -> Json:
+    async def delete(self, name: str, who: str, *, dry_run: bool) -> TokenDeleted:
         """Delete a token: from then on it opens nothing."""
         data = (await self._gateway.tokens()).get(name)
         if data is None:
@@ -108,12 +109,12 @@ class TokenUseCases:
         return {"dry_run": dry_run, "deleted": 1, **_token_json(name, data)}
 
 
-def _token_json(name: str, data: Mapping[str, object]) -> Json:
+def _token_json(name: str, data: Mapping[str, object]) -> TokenJson:
     return {
         "name": name,
-        "scope": data.get("scope"),
+        "scope": str(data.get("scope")),
         "created_at": when(_number(data.get("created_at"))),
-        "created_by": data.get("created_by"),
+        "created_by": str(data.get("created_by") or ""),
         "expires_at": when(_number(data.get("expires_at"))),
     }
 

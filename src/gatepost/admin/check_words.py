@@ -1,8 +1,9 @@
 """A probe in words: one sentence that says what it means, and each stage's evidence in a few words (pure)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from gatepost.admin.answers.checks import CheckJson, StageInWords
 from gatepost.admin.errors import tr
 from gatepost.diagnose import catalogue
 from gatepost.i18n import translator
@@ -52,18 +53,18 @@ class CheckWords:
         self.lang = lang
         self.say = translator(lang)
 
-    def with_words(self, result: Mapping[str, Any], to: str = "") -> dict[str, object]:
+    def with_words(self, result: Mapping[str, Any], to: str = "") -> CheckJson:
         """Return a result with its sentence, what to do, and each stage with its words."""
-        return {
-            **result,
+        words = {
             "sentence": self.sentence(result),
             "advice": self.advice(result, to),
             "stages": [self.stage(stage) for stage in result["stages"]],
         }
+        return cast("CheckJson", {**result, **words})
 
-    def stage(self, stage: Stage) -> dict[str, object]:
+    def stage(self, stage: Stage) -> StageInWords:
         """Return a stage with its evidence in a few words."""
-        return {**stage, "text": clean(self._evidence(stage), CUT)}
+        return cast("StageInWords", {**stage, "text": clean(self._evidence(stage), CUT)})
 
     # ---------------------------------------------------------------- the whole
 

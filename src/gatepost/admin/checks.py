@@ -3,12 +3,13 @@
 import ipaddress
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
+from gatepost.admin.answers.checks import CheckJson, CheckStep, ValidationJson
 from gatepost.admin.auth import Caller
 from gatepost.admin.check_words import CheckWords
 from gatepost.admin.errors import Forbidden, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json
 from gatepost.config.objects import BadObjects, from_dict
 from gatepost.flow.checking import Allowed, CheckRequest, NotAllowed, Outcome
 from gatepost.flow.probe_records import probe_json, stage_json
@@ -36,16 +37,14 @@ class CheckUseCases:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def check(self, caller: Caller, wanted: Wanted, lang: str) -> Json:
+    async def check(self, caller: Caller, wanted: Wanted, lang: str) -> CheckJson:
         """Check, and return every stage with what it means."""
-        found: Json = {}
+        found: CheckStep = {}
         async for one in self.stream(caller, wanted, lang):
             found = one
-        result = found["result"]
-        assert isinstance(result, dict)
-        return result
+        return found["result"]
 
-    async def stream(self, caller: Caller, wanted: Wanted, lang: str) -> AsyncGenerator[Json, None]:
+    async def stream(self, caller: Caller, wanted: Wanted, lang: str) -> AsyncGenerator[CheckStep, None]:
         """Yield `{"stage": ...}` for each stage as it ends, and `{"result": ...}` last.
 
         Raises before the first one where the check is not possible or not allowed.
@@ -86,7 +85,7 @@ class CheckUseCases:
 
     async def validate(
         self, caller: Caller, name: str, recipients: Sequence[str], *, message: bool
-    ) -> Mapping[str, object]:
+    ) -> ValidationJson:
         """Check a connector with test recipients, with `message` send each a test message; keep the result."""
         if not recipients:
             raise Invalid(tr("Name at least one recipient whose mailbox is behind the connector."))
@@ -101,11 +100,13 @@ class CheckUseCases:
                     tr("Mail for {address} does not leave by the connector {name}: {why}."),
                     address=request.recipient, name=name, why=route.why,
                 )  # fmt: skip
-        return await self._gateway.validating.validate(requests, caller.name, message=message)
+        found = await self._gateway.validating.validate(requests, caller.name, message=message)
+        return cast("ValidationJson", found)
 
-    async def validations(self, name: str) -> list[Mapping[str, object]]:
+    async def validations(self, name: str) -> list[ValidationJson]:
         """Return the validations of a connector, newest first."""
-        return await self._gateway.validating.kept(self._connector(name).name)
+        found = await self._gateway.validating.kept(self._connector(name).name)
+        return [cast("ValidationJson", dict(one)) for one in found]
 
     def _connector(self, name: str) -> Connector:
         found = next((c for c in self._gateway.objects.connectors if c.name == name), None)
@@ -142,7 +143,7 @@ class CheckUseCases:
 
         return allowed
 
-    async def kept(self, connector: str, destination: str, lang: str) -> list[Json]:
+    async def kept(self, connector: str, destination: str, lang: str) -> list[CheckJson]:
         """Return the latest checks of a connector, or of one of its destinations, newest first."""
         found = self._connector(connector) if connector else None
         if destination.lstrip("-").isdigit():

@@ -6,9 +6,10 @@ Rule: nothing is changed here; an address counts as good where mail for it was d
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from gatepost.admin.answers.fixes import DomainDryRun, SeenJson
 from gatepost.admin.errors import NotFound, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json, effect_json, when
+from gatepost.admin.shapes import effect_json, when
 from gatepost.fix.edit import carries
 from gatepost.model.objects import AcceptedDomain, Objects
 from gatepost.storage.interface import MessageView, TraceFilter
@@ -28,7 +29,7 @@ class Seen:
     refused: int = 0
     last_at: int = 0
 
-    def to_json(self, known: Iterable[str]) -> Json:
+    def to_json(self, known: Iterable[str]) -> SeenJson:
         """Return it as JSON, with what would become of it."""
         is_known = self.address in known
         return {
@@ -48,7 +49,7 @@ class DomainUseCases:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def dry_run(self, name: str, days: int = 7) -> Json:
+    async def dry_run(self, name: str, days: int = 7) -> DomainDryRun:
         """Return what would be refused if a domain were authoritative, and which recipients could be imported."""
         domain = self._find(name)
         after = turned(self._gateway.objects, domain)

@@ -1,12 +1,13 @@
 """Explain what somebody pastes or drops: an error, a bounce, a log; nothing is kept unless that is asked for (B8)."""
 
 import asyncio
+from typing import cast
 
+from gatepost.admin.answers.explain import ExplainedJson
 from gatepost.admin.auth import Caller
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.foreign import ForeignUseCases
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json
 from gatepost.explain.answer import Answer, answer
 from gatepost.explain.log.kinds import LOG_KINDS
 from gatepost.explain.texts import KINDS
@@ -27,7 +28,7 @@ class ExplainUseCases:
 
     async def explain(
         self, data: bytes, kind: str, lang: str, caller: Caller, *, keep_as: str = "", dry_run: bool = False
-    ) -> Json:
+    ) -> ExplainedJson:
         """Return what is known of octets; `keep_as` keeps the insights in them as those of a foreign system."""
         if not data.strip():
             raise Invalid(tr("There is nothing to explain: paste a text or choose a file."))
@@ -41,7 +42,7 @@ class ExplainUseCases:
             caller.need("operate")
         found = await self._answer(data, kind)
         kept = self._foreign.keep(keep_as, found.summary, dry_run=dry_run) if keep_as else None
-        return {**found.to_json(lang), "kept": kept}
+        return cast("ExplainedJson", {**found.to_json(lang), "kept": kept})
 
     async def _answer(self, data: bytes, kind: str) -> Answer:
         async with self._turn:

@@ -1,7 +1,19 @@
 """Fixes as people and programs use them: offers, preview, apply, undo, what was applied (B4, R14, R17)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
+from gatepost.admin.answers.checks import ProbeJson
+from gatepost.admin.answers.fixes import (
+    AppliedJson,
+    BeforeAfter,
+    FixAnswer,
+    FixDetail,
+    FixJson,
+    OfferJson,
+    PlanJson,
+    PreviewJson,
+)
 from gatepost.admin.auth import Caller
 from gatepost.admin.checks import CheckUseCases, out_of_bounds
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
@@ -44,7 +56,7 @@ class FixUseCases:
             tr('"{text}" is no insight, connector or destination: see gatepost insight list.'), text=text
         )
 
-    async def plan(self, text: str, say: Translator) -> Json:
+    async def plan(self, text: str, say: Translator) -> PlanJson:
         """Return which fixes fit, the likeliest to help first."""
         target = await self.target(text)
         if system_of(target.connector):  # nothing of ours would mend a foreign system
@@ -87,7 +99,7 @@ class FixUseCases:
         dry_run: bool,
         typed: str | None = None,
         probe: bool = False,
-    ) -> Json:
+    ) -> AppliedJson:
         """Apply a fix, or say exactly what it would do; who changes objects must be an administrator."""
         if not dry_run:
             caller.need(scope_of(action))
@@ -97,7 +109,7 @@ class FixUseCases:
         try:
             if dry_run:
                 preview = preview_json(await self._gateway.fixing.preview(asked), say)
-                found = {"dry_run": True, "preview": preview}
+                found: AppliedJson = {"dry_run": True, "preview": preview}
                 return {**found, "probe": await self._probe(asked, caller)} if probe else found
             if typed is not None:
                 await self._agreed(asked, typed)
@@ -112,7 +124,7 @@ class FixUseCases:
             ) from None
         return {"dry_run": False, "fix": fix_json(fix, say), "preview": preview_json(fix.preview, say)}
 
-    async def _probe(self, asked: Asked, caller: Caller) -> Json | None:
+    async def _probe(self, asked: Asked, caller: Caller) -> ProbeJson | None:
         """Return what a probe of the connector sees as the fix would make it; None where it would go nowhere."""
         candidate = self._gateway.fixing.candidate(asked)
         if candidate is None:
@@ -122,7 +134,7 @@ class FixUseCases:
             candidate, "fix", next_hop=live.next_hop if live else "", allowed=self._checks.guard(caller)
         )
         try:
-            return probe_json(await self._gateway.checking.check(request))
+            return cast("ProbeJson", probe_json(await self._gateway.checking.check(request)))
         except NotAllowed as problem:
             raise out_of_bounds(problem) from None
 
@@ -133,7 +145,7 @@ class FixUseCases:
         if ends and typed.strip() != str(ends):
             raise Invalid(tr("This ends {n} recipients for good: type {n} to go on."), n=ends)
 
-    async def undo(self, number: str, caller: Caller, say: Translator) -> Json:
+    async def undo(self, number: str, caller: Caller, say: Translator) -> FixAnswer:
         """Undo a fix."""
         fix = await self._find(number)
         caller.need(scope_of(fix.action))
@@ -143,7 +155,7 @@ class FixUseCases:
             raise Conflict(problem.text, (), **problem.values) from None
         return {"fix": fix_json(undone, say)}
 
-    async def verify(self, number: str, caller: Caller, say: Translator) -> Json:
+    async def verify(self, number: str, caller: Caller, say: Translator) -> FixAnswer:
         """Look now whether the error that a fix was for is gone; a probe says so."""
         fix = await self._find(number)
         caller.need("operate")
@@ -153,11 +165,11 @@ class FixUseCases:
             raise Conflict(problem.text, (), **problem.values) from None
         return {"fix": fix_json(settled, say)}
 
-    async def listed(self, limit: int, say: Translator) -> list[Json]:
+    async def listed(self, limit: int, say: Translator) -> list[FixJson]:
         """Return what was applied, newest first."""
         return [fix_json(fix, say) for fix in await self._gateway.fixing.applied(limit)]
 
-    async def show(self, number: str, say: Translator) -> Json:
+    async def show(self, number: str, say: Translator) -> FixDetail:
         """Return a fix with what it changed."""
         fix = await self._find(number)
         return {**fix_json(fix, say), "preview": preview_json(fix.preview, say)}
@@ -179,7 +191,7 @@ def said(because: Because, say: Callable[[str], str]) -> str:
     return say(because.text).format(**because.values)
 
 
-def offer_json(offer: Offer, target: str, say: Translator) -> Json:
+def offer_json(offer: Offer, target: str, say: Translator) -> OfferJson:
     """Return an offer with the command that applies it."""
     action = ACTIONS[offer.action]
     words = [f"gatepost fix apply {target} {offer.action}"]
@@ -206,7 +218,7 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def preview_json(preview: Preview, say: Translator) -> Json:
+def preview_json(preview: Preview, say: Translator) -> PreviewJson:
     """Return a preview."""
     action = ACTIONS[preview.action]
     return {
@@ -231,7 +243,7 @@ def preview_json(preview: Preview, say: Translator) -> Json:
     }
 
 
-def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> Json:
+def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, BeforeAfter]:
     return {
         key: {"before": before.get(key), "after": after.get(key)}
         for key in {**before, **after}
@@ -239,7 +251,7 @@ def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> Json:
     }
 
 
-def fix_json(fix: AppliedFix, say: Translator) -> Json:
+def fix_json(fix: AppliedFix, say: Translator) -> FixJson:
     """Return an applied fix: who, when, from where, why, and what became of it."""
     target = target_of(fix)
     return {

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from gatepost.admin.answers.reports import FlowMap, FlowRow, Picture
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.queue import Place, QueueUseCases
@@ -71,7 +72,7 @@ class FlowUseCases:
         self._gateway = gateway
         self._queue = queue
 
-    async def map(self, which: FlowFilter = FlowFilter()) -> Json:
+    async def map(self, which: FlowFilter = FlowFilter()) -> FlowMap:
         """Return the flows of a window: rows for a table, nodes and links for a picture."""
         which.check()
         since = self._gateway.now() - WINDOWS[which.window]
@@ -87,7 +88,7 @@ class FlowUseCases:
             "filter": which.narrowed,
             "recipients": sum(flow.recipients for flow in found),
             "outcomes": dict(_sums(found)),
-            "rows": [flow._asdict() for flow in found],
+            "rows": [cast("FlowRow", flow._asdict()) for flow in found],
             **picture(found),
         }
 
@@ -174,7 +175,7 @@ def waiting(ways: Mapping[Way, int], places: Mapping[int, Place]) -> list[tuple[
     return found + [(Way("", "", number, WAITING), rest) for number, rest in left.items() if rest > 0]
 
 
-def picture(flows: Sequence[Flow]) -> Json:
+def picture(flows: Sequence[Flow]) -> Picture:
     """Return nodes and links of a Sankey diagram; a node is (column, name), rare ones of a column are one."""
     kept = _common(flows)
     links: Counter[tuple[int, str, str]] = Counter()

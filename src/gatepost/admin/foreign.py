@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gatepost.admin.answers.explain import ForeignSystem, ForgottenJson, ReportedJson
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json, when
+from gatepost.admin.shapes import when
 from gatepost.explain.log.summary import LogSummary
 from gatepost.model.failure import FailureClass, from_iso
 from gatepost.model.foreign import ForeignReport, ForeignRow, connector_of
@@ -21,7 +22,7 @@ class ForeignUseCases:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def report(self, report: ForeignReport, *, dry_run: bool = False) -> Json:
+    def report(self, report: ForeignReport, *, dry_run: bool = False) -> ReportedJson:
         """Take what a log says now."""
         name = report.system.strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
@@ -37,11 +38,11 @@ class ForeignUseCases:
             count = self._gateway.foreign.report(report, self._gateway.now())
         return {"dry_run": dry_run, "system": name, "connector": connector_of(name), "insights": count}
 
-    def keep(self, name: str, summary: LogSummary, *, dry_run: bool = False) -> Json:
+    def keep(self, name: str, summary: LogSummary, *, dry_run: bool = False) -> ReportedJson:
         """Take the picture of a log that somebody has handed in."""
         return self.report(ForeignReport(name, summary.kind, rows_of_summary(summary)), dry_run=dry_run)
 
-    def listed(self) -> list[Json]:
+    def listed(self) -> list[ForeignSystem]:
         """Return the systems that have told something."""
         return [
             {
@@ -55,7 +56,7 @@ class ForeignUseCases:
             for system in self._gateway.foreign.systems()
         ]
 
-    def forget(self, name: str) -> Json:
+    def forget(self, name: str) -> ForgottenJson:
         """Forget a system: its insights are over."""
         if not self._gateway.foreign.forget(name, self._gateway.now()):
             raise NotFound(tr("There is no foreign system {name}."), name=name[:MAX_NAME])

@@ -2,8 +2,20 @@
 
 from collections.abc import Sequence
 
+from gatepost.admin.answers.insights import (
+    CertificateJson,
+    EpisodeJson,
+    ExpiringJson,
+    FacetsJson,
+    HostJson,
+    HostsInShort,
+    InsightRow,
+    QueueFields,
+    RankingJson,
+    WaitingJson,
+)
 from gatepost.admin.insight_words import Shown, Words
-from gatepost.admin.shapes import Json, error_json, when
+from gatepost.admin.shapes import error_json, when
 from gatepost.insight.words import hosts_sentence
 from gatepost.model.attempt import endpoint
 from gatepost.model.evidence import Because, Ranking
@@ -15,7 +27,7 @@ from gatepost.model.waiting import Expiring, by_age, by_hour, growth
 from gatepost.storage.interface import DestinationSummary, Facets
 
 
-def insight_row(shown: Shown, waiting: DestinationSummary | None, words: Words) -> Json:
+def insight_row(shown: Shown, waiting: DestinationSummary | None, words: Words) -> InsightRow:
     """Return an insight as lists show it, with the eight fields of a queue (R19)."""
     insight = shown.insight
     fingerprint, error = insight.fingerprint, insight.last_error
@@ -60,19 +72,19 @@ def insight_row(shown: Shown, waiting: DestinationSummary | None, words: Words) 
     }
 
 
-def _queue_fields(insight: Insight, shown: Shown, waiting: DestinationSummary | None) -> Json:
+def _queue_fields(insight: Insight, shown: Shown, waiting: DestinationSummary | None) -> QueueFields:
     """Return what waits because of it; null where that cannot be told apart from other mail of the destination."""
     if insight.fingerprint.scope == Scope.MESSAGES:
-        nothing = (
-            "messages",
-            "recipients",
-            "bytes",
-            "queued_since",
-            "oldest_at",
-            "oldest_expires_at",
-            "expiring",
-        )
-        return dict.fromkeys((*nothing, "next_attempt_at"))
+        return {
+            "messages": None,
+            "recipients": None,
+            "bytes": None,
+            "queued_since": None,
+            "oldest_at": None,
+            "oldest_expires_at": None,
+            "expiring": None,
+            "next_attempt_at": None,
+        }
     state = waiting.state if waiting is not None else None
     return {
         "messages": shown.messages,
@@ -86,14 +98,14 @@ def _queue_fields(insight: Insight, shown: Shown, waiting: DestinationSummary | 
     }
 
 
-def expiring_json(expiring: Expiring | None) -> Json | None:
+def expiring_json(expiring: Expiring | None) -> ExpiringJson | None:
     """Return how many messages expire within how many seconds."""
     if expiring is None:
         return None
     return {"messages": expiring.messages, "within_seconds": expiring.within // 1000}
 
 
-def _hosts_in_short(rows: Sequence[HostRow], words: Words) -> Json:
+def _hosts_in_short(rows: Sequence[HostRow], words: Words) -> HostsInShort:
     because = hosts_sentence(rows)
     return {
         "known": sum(row.works is not None for row in rows),
@@ -107,7 +119,7 @@ def said(because: Because, words: Words) -> str:
     return clean(words.say(because.text).format(**because.values), 1000)
 
 
-def host_json(row: HostRow, *, current: bool) -> Json:
+def host_json(row: HostRow, *, current: bool) -> HostJson:
     """Return a host: `works` null where nobody knows; `current` where its name still leads to it."""
     return {
         "server": row.server,
@@ -126,7 +138,7 @@ def host_json(row: HostRow, *, current: bool) -> Json:
     }
 
 
-def certificate_json(certificate: CertificateSummary | None) -> Json | None:
+def certificate_json(certificate: CertificateSummary | None) -> CertificateJson | None:
     """Return a certificate in short."""
     if certificate is None:
         return None
@@ -143,7 +155,7 @@ def certificate_json(certificate: CertificateSummary | None) -> Json | None:
 
 def waiting_json(
     waiting: DestinationSummary | None, soonest_first: Sequence[tuple[int, int]], now: int
-) -> Json:
+) -> WaitingJson:
     """Return how old mail is, when it expires, and how the queue grew."""
     ages = waiting.ages if waiting is not None else ()
     grew = growth(ages, now)
@@ -157,7 +169,7 @@ def waiting_json(
     }
 
 
-def facets_json(facets: Facets, shown: int = 20) -> Json:
+def facets_json(facets: Facets, shown: int = 20) -> FacetsJson:
     """Return whose mail waits."""
     return {
         "sampled": facets.sampled,
@@ -169,7 +181,7 @@ def facets_json(facets: Facets, shown: int = 20) -> Json:
     }
 
 
-def ranking_json(ranking: Ranking | None, texts: dict[str, str], words: Words) -> Json | None:
+def ranking_json(ranking: Ranking | None, texts: dict[str, str], words: Words) -> RankingJson | None:
     """Return the ranked causes; `texts` has what the catalogue calls them; None where nobody ranked them."""
     if ranking is None:
         return None
@@ -191,7 +203,7 @@ def ranking_json(ranking: Ranking | None, texts: dict[str, str], words: Words) -
     }
 
 
-def history_json(insight: Insight) -> list[Json]:
+def history_json(insight: Insight) -> list[EpisodeJson]:
     """Return the times that it was open before, newest first."""
     return [
         {

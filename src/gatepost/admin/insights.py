@@ -3,7 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import cast
 
+from gatepost.admin.answers.checks import ProbeJson
+from gatepost.admin.answers.fixes import OfferJson
+from gatepost.admin.answers.insights import (
+    FacetsJson,
+    ForecastJson,
+    HostJson,
+    InsightHistory,
+    InsightJson,
+    InsightRow,
+    MemberJson,
+    NotedJson,
+    WhyJson,
+    WhyOfInsight,
+)
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.fixes import FixUseCases
 from gatepost.admin.gateway import Gateway
@@ -16,7 +31,7 @@ from gatepost.admin.insight_shapes import (
     waiting_json,
 )
 from gatepost.admin.insight_words import Shown, Words
-from gatepost.admin.shapes import Json, attempt_json, connectors_of, when
+from gatepost.admin.shapes import attempt_json, connectors_of, when
 from gatepost.flow.foresight import forecast_json
 from gatepost.model.evidence import Ranking
 from gatepost.model.insight import Insight, InsightState, Scope, Severity
@@ -98,7 +113,7 @@ class InsightUseCases:
 
     # ---------------------------------------------------------------- look
 
-    async def listed(self, which: InsightFilter, lang: str) -> list[Json]:
+    async def listed(self, which: InsightFilter, lang: str) -> list[InsightRow]:
         """Return insights, what matters most first."""
         which.check()
         chosen = [insight for insight in self._gateway.insights.book.all() if which.takes(insight)]
@@ -109,11 +124,13 @@ class InsightUseCases:
         shown.sort(key=lambda pair: _order(pair[0]))
         return [insight_row(one, summary, words) for one, summary in shown[: which.limit]]
 
-    def foreseen(self, lang: str) -> list[Json]:
+    def foreseen(self, lang: str) -> list[ForecastJson]:
         """Return what will stop mail if nobody does anything, what matters most first."""
-        return [forecast_json(forecast, lang) for forecast in self._gateway.foresight.all()]
+        return [
+            cast("ForecastJson", forecast_json(forecast, lang)) for forecast in self._gateway.foresight.all()
+        ]
 
-    async def show(self, text: str, lang: str) -> Json:
+    async def show(self, text: str, lang: str) -> InsightJson:
         """Return everything about an insight."""
         insight = self.find(text)
         gateway, words = self._gateway, Words(lang)
@@ -135,7 +152,7 @@ class InsightUseCases:
             "known_causes": [{"id": cause.id, "text": cause.text} for cause in advice.causes],
             "ranking": ranking_json(ranking, {cause.id: cause.text for cause in advice.causes}, words),
             "fixes": await self._offers(insight, words),
-            "probe": await gateway.latest_probe(insight.fingerprint.text),
+            "probe": cast("ProbeJson | None", await gateway.latest_probe(insight.fingerprint.text)),
             "hosts_known": self._hosts(insight),
             **waiting_json(summary, soonest, gateway.now()),
             "facets": await self._facets(insight, summary),
@@ -145,12 +162,12 @@ class InsightUseCases:
             "members": await self._members(insight, words),
         }
 
-    def why(self, text: str, lang: str) -> Json:
+    def why(self, text: str, lang: str) -> WhyOfInsight:
         """Return why failures were counted as this insight, and why it is hidden behind another one."""
         insight = self.find(text)
         return {"id": insight.fingerprint.text, **self._why(insight, Words(lang))}
 
-    async def history(self, text: str) -> Json:
+    async def history(self, text: str) -> InsightHistory:
         """Return when it was open before, and the latest attempts at its destination."""
         insight = self.find(text)
         fingerprint = insight.fingerprint
@@ -178,7 +195,9 @@ class InsightUseCases:
 
     # ---------------------------------------------------------------- people
 
-    def acknowledge(self, text: str, who: str, *, taken_back: bool = False, dry_run: bool = False) -> Json:
+    def acknowledge(
+        self, text: str, who: str, *, taken_back: bool = False, dry_run: bool = False
+    ) -> NotedJson:
         """Note that somebody looks after it, or no longer does."""
         insight = self.find(text)
         if not insight.state.open and not taken_back:
@@ -189,7 +208,7 @@ class InsightUseCases:
             insight = book.acknowledge(insight.fingerprint.text, name, self._gateway.now()) or insight
         return self._answer(insight, dry_run=dry_run)
 
-    def note(self, text: str, words: str, *, dry_run: bool = False) -> Json:
+    def note(self, text: str, words: str, *, dry_run: bool = False) -> NotedJson:
         """Keep a note about it; an empty one takes it away."""
         insight = self.find(text)
         if not dry_run:
@@ -197,7 +216,7 @@ class InsightUseCases:
             insight = self._gateway.insights.book.write(insight.fingerprint.text, written) or insight
         return self._answer(insight, dry_run=dry_run)
 
-    def resolve(self, text: str, who: str, *, dry_run: bool = False) -> Json:
+    def resolve(self, text: str, who: str, *, dry_run: bool = False) -> NotedJson:
         """Call it over; the next failure of its kind opens it again."""
         insight = self.find(text)
         if not insight.state.open:
@@ -208,7 +227,7 @@ class InsightUseCases:
         return self._answer(insight, dry_run=dry_run)
 
     @staticmethod
-    def _answer(insight: Insight, *, dry_run: bool) -> Json:
+    def _answer(insight: Insight, *, dry_run: bool) -> NotedJson:
         return {
             "dry_run": dry_run,
             "id": insight.fingerprint.text,
@@ -281,14 +300,14 @@ class InsightUseCases:
         dated = await self._gateway.store.dated(summary.state.id, DATED_ROWS)
         return expiries(summary.ages, self._gateway.expiry_of(summary.state), dated, now=self._gateway.now())
 
-    def hosts_of(self, connector: str) -> list[Json]:
+    def hosts_of(self, connector: str) -> list[HostJson]:
         """Return what is known of each host and address that a connector leads to."""
         hosts = self._gateway.insights.hosts
         numbers = [number for number, state in self._gateway.live().items() if state.connector == connector]
         rows = [row for number in numbers for row in hosts.current(number)]
         return [host_json(row, current=True) for row in sorted(rows, key=lambda r: (r.server, r.address))]
 
-    def _hosts(self, insight: Insight) -> list[Json]:
+    def _hosts(self, insight: Insight) -> list[HostJson]:
         hosts = self._gateway.insights.hosts
         number = insight.fingerprint.destination_id
         current = sorted(hosts.current(number), key=lambda row: (row.server, row.address))
@@ -297,23 +316,23 @@ class InsightUseCases:
             host_json(row, current=False) for row in former
         ]
 
-    async def _facets(self, insight: Insight, summary: DestinationSummary | None) -> Json | None:
+    async def _facets(self, insight: Insight, summary: DestinationSummary | None) -> FacetsJson | None:
         destination_id = insight.fingerprint.destination_id
         if not destination_id or summary is None or not summary.messages:
             return None
         return facets_json(await self._gateway.store.facets(destination_id, FACET_ROWS))
 
-    async def _offers(self, insight: Insight, words: Words) -> object:
+    async def _offers(self, insight: Insight, words: Words) -> list[OfferJson]:
         if insight.fingerprint.scope in (Scope.GATEWAY, Scope.FOREIGN) or not insight.state.open:
             return []
         plan = await self._fixes.plan(insight.fingerprint.text, words.say)
         return plan["offers"]
 
-    def _why(self, insight: Insight, words: Words) -> Json:
+    def _why(self, insight: Insight, words: Words) -> WhyJson:
         """Return the parts of the fingerprint, the version of the rule, and what explains it."""
         fingerprint = insight.fingerprint
         counted = dict(insight.grouping)
-        found: Json = {
+        found: WhyJson = {
             "rule": fingerprint.rule,
             "parts": {
                 "scope": fingerprint.scope,
@@ -333,10 +352,10 @@ class InsightUseCases:
             }
         return found
 
-    async def _members(self, insight: Insight, words: Words) -> list[Json]:
+    async def _members(self, insight: Insight, words: Words) -> list[MemberJson]:
         waiting = await self._waiting() if insight.members else {}
         connectors = connectors_of(self._gateway.objects)
-        found: list[Json] = []
+        found: list[MemberJson] = []
         for text in insight.members[:MEMBERS]:
             member = self._gateway.insights.book.get(text)
             if member is not None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 
+from gatepost.admin.answers.messages import CancelledJson, CancelStep, JobJson, JobRow
 from gatepost.admin.auth import Caller
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
@@ -42,7 +43,7 @@ class JobUseCases:
         self._gateway = gateway
         self._queue = queue
 
-    async def start(self, wanted: Wanted, caller: Caller, say: Translator, wait: float = WAIT) -> Json:
+    async def start(self, wanted: Wanted, caller: Caller, say: Translator, wait: float = WAIT) -> JobJson:
         """Begin a job, or the preview of one; a short one has ended in the answer."""
         if not wanted.dry_run:
             caller.need("operate")
@@ -72,18 +73,16 @@ class JobUseCases:
 
     async def cancel(
         self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
-    ) -> Json:
+    ) -> CancelledJson:
         """End messages for good, with a report to their senders or without a word; return the counts."""
-        found: Json = {}
+        found: CancelStep = {}
         async for step in self.cancelling(query, who, ndr=ndr, everything=everything, dry_run=dry_run):
             found = step
-        result = found["result"]
-        assert isinstance(result, dict)
-        return result
+        return found["result"]
 
     async def cancelling(
         self, query: MessageQuery, who: str, *, ndr: bool, everything: bool, dry_run: bool
-    ) -> AsyncGenerator[Json, None]:
+    ) -> AsyncGenerator[CancelStep, None]:
         """As `cancel`, and tell how far it is: `{"progress": {"done", "of"}}`, `{"result": ...}` last.
 
         Raises before the first step where it makes no sense; the job goes on when nobody listens any more.
@@ -95,7 +94,7 @@ class JobUseCases:
             job = await self._gateway.jobs.wait(job, STEP)
         yield {"result": await self._cancelled(job, ndr=ndr)}
 
-    async def _cancelled(self, job: Job, *, ndr: bool) -> Json:
+    async def _cancelled(self, job: Job, *, ndr: bool) -> CancelledJson:
         counts = job.counts
         return {
             "dry_run": job.dry_run,
@@ -117,16 +116,16 @@ class JobUseCases:
             raise NotFound(tr("There is no job {id}: see gatepost job list."), id=number)
         return job
 
-    async def show(self, number: str, say: Translator, wait: float = 0.0) -> Json:
+    async def show(self, number: str, say: Translator, wait: float = 0.0) -> JobJson:
         """Return a job, at the latest when it has ended or after so many seconds."""
         job = await self._find(number)
         return await self._json(await self._gateway.jobs.wait(job, min(wait, LONGEST_WAIT)), say)
 
-    async def listed(self, limit: int, say: Translator) -> list[Json]:
+    async def listed(self, limit: int, say: Translator) -> list[JobJson]:
         """Return jobs, newest first."""
         return [await self._json(job, say) for job in await self._gateway.jobs.listed(limit)]
 
-    async def stop(self, number: str, caller: Caller, say: Translator) -> Json:
+    async def stop(self, number: str, caller: Caller, say: Translator) -> JobJson:
         """Stop a job that runs; what it has done so far stays done."""
         job = await self._find(number)
         try:
@@ -134,7 +133,7 @@ class JobUseCases:
         except BadFix as problem:
             raise Conflict(problem.text, (), **problem.values) from None
 
-    async def undo(self, number: str, caller: Caller, say: Translator) -> Json:
+    async def undo(self, number: str, caller: Caller, say: Translator) -> JobJson:
         """Put back what a job changed, where the mail still waits."""
         job = await self._find(number)
         try:
@@ -142,7 +141,7 @@ class JobUseCases:
         except BadFix as problem:
             raise Conflict(problem.text, (), **problem.values) from None
 
-    async def _rows(self, job: Job) -> list[Json]:
+    async def _rows(self, job: Job) -> list[JobRow]:
         places = {str(p.id): p for p in await self._queue.places()}
         found = [(places.get(number), n) for number, n in job.counts.places.items()]
         return [
@@ -151,7 +150,7 @@ class JobUseCases:
             if p is not None
         ]
 
-    async def _json(self, job: Job, say: Translator) -> Json:
+    async def _json(self, job: Job, say: Translator) -> JobJson:
         action, counts = BULK[job.action], job.counts
         return {
             "id": to_text(job.id),

@@ -5,11 +5,18 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from gatepost.admin.answers.messages import (
+    MessageJson,
+    MessagePage,
+    MessageRow,
+    RecipientDetail,
+    TracePage,
+    TraceRow,
+)
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.queue import DestinationFilter, QueueUseCases, parsed
 from gatepost.admin.shapes import (
-    Json,
     attempt_json,
     client_json,
     error_json,
@@ -93,10 +100,10 @@ class MessageUseCases:
 
     # ------------------------------------------------------------------ lists
 
-    async def listed(self, query: MessageQuery, limit: int = 100, after: str = "") -> Json:
+    async def listed(self, query: MessageQuery, limit: int = 100, after: str = "") -> MessagePage:
         """Return queued messages in the queue's order; `next` leads to the page behind them."""
         limit = max(1, min(limit, MAX_LIMIT))
-        rows: list[Json] = []
+        rows: list[MessageRow] = []
         looked_at = 0
         async for step in self._search(query, _cursor(after)):
             looked_at += 1
@@ -120,7 +127,7 @@ class MessageUseCases:
             return []
         return await self._gateway.store.attempts(found.message.message_id)
 
-    def _row(self, found: Hit, attempts: list[AttemptView]) -> Json:
+    def _row(self, found: Hit, attempts: list[AttemptView]) -> MessageRow:
         message, place = found.message, found.place
         state = place.summary.state
         hostname = self._gateway.settings.hostname
@@ -148,14 +155,14 @@ class MessageUseCases:
 
     # -------------------------------------------------------------------- one
 
-    async def show(self, message: str) -> Json:
+    async def show(self, message: str) -> MessageJson:
         """Return a message with its recipients, all events and all attempts."""
         view = await self._view(message)
         attempts = await self._gateway.store.attempts(view.id)
         places = {p.id: p for p in await self._queue.places()}
         names = {i: (p.summary.state.connector, p.name) for i, p in places.items()}
         hostname = self._gateway.settings.hostname
-        recipients = []
+        recipients: list[RecipientDetail] = []
         for recipient in view.recipients:
             place = places.get(recipient.destination_id)
             expires_at = self._expires_at(
@@ -163,7 +170,7 @@ class MessageUseCases:
             )
             row = recipient_json(recipient, names.get(recipient.destination_id, ("", "")), expires_at)
             error = None if recipient.state == "delivered" else latest_error(attempts, recipient, hostname)
-            recipients.append(row | {"last_error": error_json(error)})
+            recipients.append({**row, "last_error": error_json(error)})
         events = view.events or tuple(await self._gateway.store.events(view.id))
         return {
             **head_json(view),
@@ -209,12 +216,12 @@ class MessageUseCases:
 
     # ------------------------------------------------------------------ trace
 
-    async def trace(self, which: TraceFilter, limit: int = 100) -> Json:
+    async def trace(self, which: TraceFilter, limit: int = 100) -> TracePage:
         """Return messages of the past and present, newest first, with where each recipient stands."""
         limit = max(1, min(limit, MAX_LIMIT))
         views = await self._gateway.store.trace(which, limit)
         names = {p.id: (p.summary.state.connector, p.name) for p in await self._queue.places()}
-        rows = [
+        rows: list[TraceRow] = [
             {
                 **head_json(view),
                 "state": message_state(view.recipients),

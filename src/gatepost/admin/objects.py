@@ -3,10 +3,12 @@
 Rule: every change goes one way: difference, then save; a dry run takes it too and stops before the save.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
+from gatepost.admin.answers.objects import ChangesJson, HistoryJson, ObjectsJson
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.shapes import Json, effect_json, history_json
@@ -52,13 +54,13 @@ class ObjectUseCases:
 
     # ------------------------------------------------------------------ shown
 
-    def everything(self) -> Json:
+    def everything(self) -> ObjectsJson:
         """Return all objects with their revision, secrets masked."""
         objects = self._gateway.objects
         found: Json = {"revision": objects.revision}
         for kind in FIELD:
             found[kind] = [to_dict(entry) for entry in entries_of(objects, kind)]
-        return found
+        return cast("ObjectsJson", found)
 
     def export(self) -> str:
         """Return all objects as TOML, secrets masked."""
@@ -79,7 +81,7 @@ class ObjectUseCases:
                 return entry
         raise NotFound(WORDS[kind], name=name)
 
-    async def history(self, limit: int = 100, before: int = 0) -> list[Json]:
+    async def history(self, limit: int = 100, before: int = 0) -> list[HistoryJson]:
         """Return who changed what, newest first."""
         entries = await self._gateway.store.history(max(1, min(limit, 1000)), before)
         return [history_json(entry) for entry in entries]
@@ -94,7 +96,7 @@ class ObjectUseCases:
         prune: bool = False,
         dry_run: bool = False,
         revision: int | None = None,
-    ) -> Json:
+    ) -> ChangesJson:
         """Make what the tables say true; with `prune`, what they do not name goes."""
         self._check_revision(revision)
         try:
@@ -103,7 +105,9 @@ class ObjectUseCases:
             raise _invalid(problem) from None
         return await self._change(wanted, who, prune=prune, dry_run=dry_run)
 
-    async def add(self, kind: str, data: Mapping[str, object], who: str, *, dry_run: bool = False) -> Json:
+    async def add(
+        self, kind: str, data: Mapping[str, object], who: str, *, dry_run: bool = False
+    ) -> ChangesJson:
         """Add an object that does not exist yet."""
         entry = self._read(kind, data)
         if any(known.name == entry.name for known in entries_of(self._gateway.objects, kind)):
@@ -112,7 +116,7 @@ class ObjectUseCases:
 
     async def set(
         self, kind: str, name: str, fields: Mapping[str, object], who: str, *, dry_run: bool = False
-    ) -> Json:
+    ) -> ChangesJson:
         """Change some fields of an object; null puts a field back to its default."""
         old = self._find(kind, name)
         if fields.get("name", old.name) != old.name:
@@ -120,7 +124,7 @@ class ObjectUseCases:
         merged = {k: v for k, v in {**to_dict(old), **fields}.items() if v is not None}
         return await self._change(_only(self._read(kind, merged)), who, dry_run=dry_run)
 
-    async def delete(self, kind: str, name: str, who: str, *, dry_run: bool = False) -> Json:
+    async def delete(self, kind: str, name: str, who: str, *, dry_run: bool = False) -> ChangesJson:
         """Delete an object; mail that waits behind it takes the route that is then the best."""
         gone = self._find(kind, name)
         objects = self._gateway.objects
@@ -128,7 +132,7 @@ class ObjectUseCases:
         wanted = _with(objects, kind, kept)
         return await self._save(wanted, difference(objects, wanted, prune=True), who, dry_run=dry_run)
 
-    async def preview(self, kind: str, name: str, fields: Mapping[str, object] | None) -> Json:
+    async def preview(self, kind: str, name: str, fields: Mapping[str, object] | None) -> ChangesJson:
         """Return what a change of an object (None: its deletion) would change, and what would become of queued mail."""
         before = self._gateway.objects
         old = next((e for e in entries_of(before, kind) if e.name == name), None)
@@ -147,7 +151,7 @@ class ObjectUseCases:
 
     async def recipients(
         self, domain: str, who: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), dry_run: bool
-    ) -> Json:
+    ) -> ChangesJson:
         """Add and remove known recipients of an accepted domain."""
         old = cast(AcceptedDomain, self._find("accepted_domain", domain))
         gone = {address.lower() for address in remove}
@@ -174,14 +178,14 @@ class ObjectUseCases:
                 expected=revision,
             )
 
-    async def _change(self, wanted: Objects, who: str, *, prune: bool = False, dry_run: bool) -> Json:
+    async def _change(self, wanted: Objects, who: str, *, prune: bool = False, dry_run: bool) -> ChangesJson:
         before = self._gateway.objects
         after = merge(before, wanted, prune=prune)
         return await self._save(after, difference(before, wanted, prune=prune), who, dry_run=dry_run)
 
     async def _save(
         self, after: Objects, changes: Sequence[ObjectChange], who: str, *, dry_run: bool
-    ) -> Json:
+    ) -> ChangesJson:
         problems = validate(after)
         if problems:
             raise _invalid(BadObjects(problems))
@@ -201,15 +205,13 @@ class ObjectUseCases:
         return answer
 
 
-def changes_json(changes: Sequence[ObjectChange], revision: int, *, dry_run: bool) -> Json:
+def changes_json(changes: Sequence[ObjectChange], revision: int, *, dry_run: bool) -> ChangesJson:
     """Return a difference with its counts."""
-    counts = {"add": 0, "change": 0, "remove": 0}
-    for change in changes:
-        counts[change.action] += 1
+    counts = Counter(change.action for change in changes)
     return {
         "dry_run": dry_run,
         "revision": revision,
-        "counts": counts,
+        "counts": {"add": counts["add"], "change": counts["change"], "remove": counts["remove"]},
         "changes": [
             {
                 "kind": change.kind,

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import cast
 
+from gatepost.admin.answers.queue import ActedJson, AuditJson, QueueRow
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json, connectors_of, destination_name, queue_row
+from gatepost.admin.shapes import connectors_of, destination_name, queue_row
 from gatepost.fix import bulk
 from gatepost.fix.edit import BadFix
 from gatepost.fix.filter import FIELDS, BadFilter, Facts, Filter, like, parse_filter
@@ -100,20 +102,20 @@ class QueueUseCases:
             failure_class=error.failure_class if error is not None else "",
         )
 
-    async def rows(self, which: DestinationFilter = DestinationFilter()) -> list[Json]:
+    async def rows(self, which: DestinationFilter = DestinationFilter()) -> list[QueueRow]:
         """Return what waits, destination by destination, the most first."""
         places = [p for p in await self._chosen(which) if _worth_showing(p)]
         places.sort(key=lambda p: (-p.summary.messages, p.summary.state.connector, p.name))
         return [queue_row(p.summary, p.name) for p in places]
 
-    async def retry(self, which: DestinationFilter, *, dry_run: bool) -> Json:
+    async def retry(self, which: DestinationFilter, *, dry_run: bool) -> ActedJson:
         """Try destinations now instead of at their next time."""
         places = [p for p in await self._waiting(which) if p.summary.state.state != "suspended"]
         return self._each(places, dry_run, lambda p: self._gateway.retry(p.id))
 
     async def suspend(
         self, which: DestinationFilter, who: str, reason: str, until: str, *, everything: bool, dry_run: bool
-    ) -> Json:
+    ) -> ActedJson:
         """Hold destinations back: nothing is sent there until they are resumed or the time is over."""
         if which.empty and not everything:
             raise Invalid(
@@ -123,19 +125,19 @@ class QueueUseCases:
         places = [p for p in await self._chosen(which) if _worth_showing(p)]
         return self._each(places, dry_run, lambda p: self._gateway.suspend(p.id, who, reason, ends))
 
-    async def resume(self, which: DestinationFilter, who: str, *, dry_run: bool) -> Json:
+    async def resume(self, which: DestinationFilter, who: str, *, dry_run: bool) -> ActedJson:
         """End the suspension of destinations."""
         places = [p for p in await self._chosen(which) if p.summary.state.state == "suspended"]
         return self._each(places, dry_run, lambda p: self._gateway.resume(p.id, who))
 
-    async def audit(self) -> Json:
+    async def audit(self) -> AuditJson:
         """Count the whole store again and compare it with the ledger."""
-        return await self._gateway.store.audit()
+        return cast("AuditJson", await self._gateway.store.audit())
 
     async def _waiting(self, which: DestinationFilter) -> list[Place]:
         return [p for p in await self._chosen(which) if p.summary.messages]
 
-    def _each(self, places: list[Place], dry_run: bool, act: Callable[[Place], bool]) -> Json:
+    def _each(self, places: list[Place], dry_run: bool, act: Callable[[Place], bool]) -> ActedJson:
         """Do something to each destination (or only say so) and return the counts."""
         done = [p for p in places if dry_run or act(p)]
         return {

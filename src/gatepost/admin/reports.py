@@ -4,7 +4,9 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
+from gatepost.admin.answers.reports import ConnectorRow, DomainRow, NdrRow, QueuedRow, QuotaRow
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.flows import WINDOWS, FlowFilter, FlowUseCases
 from gatepost.admin.gateway import Gateway
@@ -32,7 +34,7 @@ class Report:
 
     name: str
     columns: tuple[str, ...]
-    rows: Sequence[Json]
+    rows: Sequence[Mapping[str, object]]
     since: int = 0
     until: int = 0
     sampled: bool = False
@@ -121,7 +123,7 @@ class ReportUseCases:
         )  # fmt: skip
         return Report("queued", columns, found, until=self._gateway.now())
 
-    def _queued(self, summary: DestinationSummary, name: str, lang: str) -> Json:
+    def _queued(self, summary: DestinationSummary, name: str, lang: str) -> QueuedRow:
         state, error = summary.state, summary.state.last_error
         connector = connectors_of(self._gateway.objects).get(state.connector)
         how = ""
@@ -160,7 +162,7 @@ class ReportUseCases:
         first, last = self._span(since, until)
         counts = await self._gateway.store.ended_counts(first, last, ROWS)
         places = await self._places()
-        found: list[Json] = [
+        found: list[NdrRow] = [
             {
                 "date": row.day,
                 "code": row.code,
@@ -206,7 +208,7 @@ class ReportUseCases:
         )  # fmt: skip
         return Report("connectors", columns, found, first, last, sampled)
 
-    def _connector(self, name: str, done: _Sum, queued: int) -> Json:
+    def _connector(self, name: str, done: _Sum, queued: int) -> ConnectorRow:
         connector = connectors_of(self._gateway.objects).get(name)
         insights = self._gateway.insights.book.all()
         broken = [i for i in insights if i.state.open and i.fingerprint.connector == name]
@@ -233,12 +235,10 @@ class ReportUseCases:
 
     async def flow(self, which: FlowFilter) -> Report:
         """Return how many recipients went which way, as the map of mail flow shows them."""
-        found: Json = await self._flows.map(which)
+        found = await self._flows.map(which)
         now = self._gateway.now()
-        rows: object = found["rows"]
-        assert isinstance(rows, list)
         columns = ("source", "domain", "connector", "destination", "outcome", "recipients")
-        return Report("flow", columns, rows, now - WINDOWS[which.window], now)
+        return Report("flow", columns, found["rows"], now - WINDOWS[which.window], now)
 
     # ---------------------------------------------------------------- domains
 
@@ -246,7 +246,7 @@ class ReportUseCases:
         """Return our accepted domains with where their mail goes and whether it arrives."""
         summaries = {s.state.id: s for s in await self._gateway.store.destinations(self._gateway.expiry_of)}
         words = Words(lang)
-        found: list[Json] = []
+        found: list[DomainRow] = []
         for domain in self._gateway.objects.domains:
             route = self._gateway.route(f"{PROBE}@{domain.name}")
             broken = [
@@ -317,9 +317,9 @@ class ReportUseCases:
         return max(first, last - LONGEST_MS), last
 
 
-def _standing(standing: Standing) -> Json:
+def _standing(standing: Standing) -> QuotaRow:
     times = {name: when(getattr(standing, name)) for name in ("first_at", "last_at", "until")}
-    return {**standing._asdict(), **times, "examples": list(standing.examples)}
+    return cast("QuotaRow", {**standing._asdict(), **times, "examples": list(standing.examples)})
 
 
 PROBE = "gatepost-report"  # a recipient that nobody has: shows where unknown recipients go

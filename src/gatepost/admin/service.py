@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import cast
 
 from gatepost import __version__
 from gatepost.admin.alerts import AlertUseCases
+from gatepost.admin.answers.messages import TestJson
+from gatepost.admin.answers.queue import CandidateJson, RouteJson
+from gatepost.admin.answers.system import DoctorJson, FindingJson, ProcessHealth, Readiness, ReloadedJson
 from gatepost.admin.auth import TokenUseCases
 from gatepost.admin.checks import CheckUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
@@ -24,7 +28,7 @@ from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.oidc import Provider
 from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.reports import ReportUseCases
-from gatepost.admin.shapes import Json, connectors_of, destination_name
+from gatepost.admin.shapes import connectors_of, destination_name
 from gatepost.admin.test_mail import send_test
 from gatepost.admin.users import UserUseCases
 from gatepost.config.settings import BadSettings
@@ -55,7 +59,7 @@ class Service:
         self.flows = FlowUseCases(gateway, self.queue)
         self.events = EventUseCases(gateway, self.queue)
 
-    def route_explain(self, address: str) -> Json:
+    def route_explain(self, address: str) -> RouteJson:
         """Return where an address goes, with every connector that was weighed and why it lost."""
         try:
             known = bool(domain_of(address))
@@ -77,19 +81,19 @@ class Service:
             ),
             "destination_id": str(route.destination.id),
             "why": route.why,
-            "candidates": [asdict(candidate) for candidate in route.candidates],
+            "candidates": [cast("CandidateJson", asdict(candidate)) for candidate in route.candidates],
         }
 
-    async def send_test(self, recipient: str, who: str, translate: Callable[[str], str]) -> Json:
+    async def send_test(self, recipient: str, who: str, translate: Callable[[str], str]) -> TestJson:
         """Send a test message by the ordinary route; return its id."""
         return await send_test(self.gateway, recipient, who, translate)
 
-    async def doctor(self, translate: Callable[[str], str] = str, *, audit: bool = True) -> Json:
+    async def doctor(self, translate: Callable[[str], str] = str, *, audit: bool = True) -> DoctorJson:
         """Return what would stop mail, seen from inside the gateway; `audit` counts the whole store again."""
         findings = await asyncio.to_thread(examine, self.gateway.settings, running=True)
         if audit:
             findings.append(await self._store_finding())
-        shown = [finding.to_json(translate) for finding in findings]
+        shown = [cast("FindingJson", finding.to_json(translate)) for finding in findings]
         return {"ok": all(finding["ok"] for finding in shown), "checks": shown}
 
     async def _store_finding(self) -> Finding:
@@ -105,7 +109,7 @@ class Service:
         hint = tr("gatepost queue audit --json shows every difference.")
         return Finding("store", ERROR, tr("The store's counts differ from what it holds."), {}, hint)
 
-    def health(self) -> Json:
+    def health(self) -> ProcessHealth:
         """Return whether the process works: it answers, and its store keeps what it is given."""
         store = self.gateway.store.health()
         return {
@@ -116,7 +120,7 @@ class Service:
             "pressure": dict(self.gateway.pressure()),
         }
 
-    def ready(self) -> Json:
+    def ready(self) -> Readiness:
         """Return whether mail is accepted and delivered, and why not."""
         why = self.gateway.ready()
         return {"ready": not why, "why": why}
@@ -126,7 +130,7 @@ class Service:
         self.gateway.metrics.snapshot()
         return await asyncio.to_thread(self.gateway.metrics.render)
 
-    async def reload(self) -> Json:
+    async def reload(self) -> ReloadedJson:
         """Read the settings again."""
         try:
             await self.gateway.reload()

@@ -8,10 +8,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gatepost.admin.answers.alerts import EndedJson
+from gatepost.admin.answers.system import SessionJson
 from gatepost.admin.auth import Caller, hashed
 from gatepost.admin.errors import Forbidden, NotFound, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json, when
+from gatepost.admin.shapes import when
 from gatepost.model.document import Document
 from gatepost.storage.interface import Change
 
@@ -104,7 +106,7 @@ class Sessions:
         if not hmac.compare_digest(session.csrf.encode(), given.encode()):
             raise Forbidden(tr("This form is too old: load the page again."))
 
-    def sessions_of(self, user: str = "") -> list[Json]:
+    def sessions_of(self, user: str = "") -> list[SessionJson]:
         """Return who is signed in, the latest first."""
         found = [s for s in self._sessions.values() if user in ("", s.user)]
         found.sort(key=lambda s: -s.seen_at)
@@ -134,7 +136,7 @@ class Sessions:
             self.sign_out(session)
         return len(mine)
 
-    def revoke(self, number: str, user: str = "") -> Json:
+    def revoke(self, number: str, user: str = "") -> EndedJson:
         """End a session by the id that `sessions_of` shows; with `user` only one of theirs."""
         mine = [s for s in self._sessions.values() if user in ("", s.user)]
         found = [s for s in mine if number and s.key.startswith(number)]

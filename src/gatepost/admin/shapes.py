@@ -5,7 +5,12 @@ Rule: times are RFC 3339 in UTC or null; ids of messages 13 characters; an id of
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import cast
 
+from gatepost.admin.answers.fixes import EffectJson
+from gatepost.admin.answers.messages import AttemptJson, EventJson, HeadJson, RecipientJson
+from gatepost.admin.answers.objects import HistoryJson
+from gatepost.admin.answers.queue import ErrorJson, QueueRow
 from gatepost.model.failure import LastError, clean, iso
 from gatepost.model.fix import Effect
 from gatepost.model.ids import to_text
@@ -45,7 +50,7 @@ def connectors_of(objects: Objects) -> dict[str, Connector]:
     return {connector.name: connector for connector in objects.connectors}
 
 
-def queue_row(summary: DestinationSummary, name: str) -> Json:
+def queue_row(summary: DestinationSummary, name: str) -> QueueRow:
     """Return one row of the queue."""
     state = summary.state
     return {
@@ -69,9 +74,9 @@ def queue_row(summary: DestinationSummary, name: str) -> Json:
     }
 
 
-def error_json(error: LastError | None) -> Json | None:
+def error_json(error: LastError | None) -> ErrorJson | None:
     """Return a last error as JSON, None where there is none."""
-    return None if error is None else error.to_json()
+    return None if error is None else cast("ErrorJson", error.to_json())
 
 
 def error_of_attempt(attempt: AttemptView, hostname: str) -> LastError | None:
@@ -95,7 +100,7 @@ def error_of_attempt(attempt: AttemptView, hostname: str) -> LastError | None:
     )
 
 
-def attempt_json(attempt: AttemptView, hostname: str, places: Mapping[int, tuple[str, str]]) -> Json:
+def attempt_json(attempt: AttemptView, hostname: str, places: Mapping[int, tuple[str, str]]) -> AttemptJson:
     """Return an attempt; `places` gives connector and destination by id."""
     connector, destination = places.get(attempt.destination_id, ("", ""))
     return {
@@ -129,7 +134,7 @@ def latest_error(
     return None
 
 
-def recipient_json(recipient: RecipientView, place: tuple[str, str], expires_at: int) -> Json:
+def recipient_json(recipient: RecipientView, place: tuple[str, str], expires_at: int) -> RecipientJson:
     """Return a recipient with where it stands."""
     queued = recipient.state == "queued"
     return {
@@ -154,7 +159,7 @@ def message_state(recipients: Sequence[RecipientView]) -> str:
     return states.pop() if len(states) == 1 else "mixed"
 
 
-def head_json(message: MessageView | QueuedMessage) -> Json:
+def head_json(message: MessageView | QueuedMessage) -> HeadJson:
     """Return what is shown of a message's envelope."""
     number = message.id if isinstance(message, MessageView) else message.message_id
     return {
@@ -167,23 +172,24 @@ def head_json(message: MessageView | QueuedMessage) -> Json:
     }
 
 
-def event_json(event: Event) -> Json:
+def event_json(event: Event) -> EventJson:
     """Return something that happened to a message."""
     return {"id": to_text(event.id), "at": iso(event.id >> 21), "kind": event.kind, "data": dict(event.data)}
 
 
-def client_json(text: str) -> object:
+def client_json(text: str) -> Json:
     """Return what is known of the client that handed a message in."""
     try:
-        return json.loads(text) if text else {}
+        found = json.loads(text) if text else {}
     except ValueError:
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 HIDDEN = frozenset({"hash", "totp", "recovery"})
 
 
-def history_json(entry: HistoryEntry) -> Json:
+def history_json(entry: HistoryEntry) -> HistoryJson:
     """Return one change of an object."""
     return {
         "revision": entry.revision,
@@ -208,7 +214,7 @@ def masked(data: Mapping[str, object]) -> Json:
     return shown
 
 
-def effect_json(effect: Effect) -> Json:
+def effect_json(effect: Effect) -> EffectJson:
     """Return an effect: recipients by fate, with samples."""
     return {
         "messages": effect.messages,

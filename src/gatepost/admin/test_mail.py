@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
+from gatepost.admin.answers.messages import TestJson
 from gatepost.admin.checks import is_address
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.gateway import Gateway
-from gatepost.admin.shapes import Json
 from gatepost.model.ids import to_text
 
 Translator = Callable[[str], str]
 
 
-async def send_test(gateway: Gateway, recipient: str, who: str, say: Translator) -> Json:
+async def send_test(gateway: Gateway, recipient: str, who: str, say: Translator) -> TestJson:
     """Send a test message to an address; return its id, by which it can be followed."""
     if not is_address(recipient) or any(ord(c) <= 32 or ord(c) == 127 for c in recipient):
         raise Invalid(tr('"{address}" is no address: write ann@contoso.example.'), address=recipient)

@@ -15,7 +15,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
 from gatepost.admin import totp
-from gatepost.admin.auth import SCOPES, hashed
+from gatepost.admin.answers.system import SCOPES, LinkJson, UserChanged, UserDeleted, UserJson
+from gatepost.admin.auth import hashed
 from gatepost.admin.errors import Conflict, Invalid, NotFound, SecondFactor, TooMany, Unauthorized, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.sessions import ROLES, Session, Sessions
@@ -57,7 +58,7 @@ class UserUseCases(Sessions):
 
     # ---------------------------------------------------------------- users
 
-    async def listed(self) -> list[Json]:
+    async def listed(self) -> list[UserJson]:
         """Return all users, without their passwords."""
         return [_user_json(name, data) for name, data in sorted((await self._gateway.stored(USER)).items())]
 
@@ -65,7 +66,7 @@ class UserUseCases(Sessions):
         """Tell whether anybody can sign in yet."""
         return bool(await self._gateway.stored(USER))
 
-    async def create(self, name: str, role: str, password: str, who: str, *, dry_run: bool) -> Json:
+    async def create(self, name: str, role: str, password: str, who: str, *, dry_run: bool) -> UserChanged:
         """Make a user; without a password only a one-time link lets them in."""
         if _NAME.fullmatch(name) is None:
             raise Invalid(
@@ -83,7 +84,7 @@ class UserUseCases(Sessions):
 
     async def change(
         self, name: str, who: str, *, role: str = "", password: str = "", dry_run: bool = False
-    ) -> Json:
+    ) -> UserChanged:
         """Give a user another role or password; their sessions end."""
         data = dict(await self._find(name))
         if role:
@@ -96,7 +97,7 @@ class UserUseCases(Sessions):
             self.sign_out_everywhere(name)
         return {"dry_run": dry_run, **_user_json(name, data)}
 
-    async def delete(self, name: str, who: str, *, dry_run: bool) -> Json:
+    async def delete(self, name: str, who: str, *, dry_run: bool) -> UserDeleted:
         """Delete a user; their sessions end."""
         data = await self._find(name)
         await self._keep_an_administrator(name, "")
@@ -124,16 +125,16 @@ class UserUseCases(Sessions):
 
     # ---------------------------------------------------------------- one-time links
 
-    async def link(self, name: str) -> Json:
+    async def link(self, name: str) -> LinkJson:
         """Return a one-time link that signs a user in within a quarter of an hour."""
         await self._find(name)
         return self._link(_Link(name, self._gateway.now() + LINK_LIFE))
 
-    def setup_link(self) -> Json:
+    def setup_link(self) -> LinkJson:
         """Return the one-time link of the first start, which leads to making the first administrator."""
         return self._link(_Link("setup", self._gateway.now() + 24 * 3_600_000, setup=True))
 
-    def _link(self, link: _Link) -> Json:
+    def _link(self, link: _Link) -> LinkJson:
         base = self._gateway.settings.admin_url.rstrip("/")
         return {
             "url": f"{base}/sign-in?once={self._ticket(self._links, link)}",
@@ -232,7 +233,7 @@ class UserUseCases(Sessions):
         self._steps[name] = step
         return codes
 
-    async def reset_second_factor(self, name: str, who: str, *, dry_run: bool = False) -> Json:
+    async def reset_second_factor(self, name: str, who: str, *, dry_run: bool = False) -> UserChanged:
         """Take a user's second factor away."""
         data = await self._find(name)
         if not data.get("totp"):
@@ -243,7 +244,7 @@ class UserUseCases(Sessions):
             self._steps.pop(name, None)
         return {"dry_run": dry_run, **_user_json(name, left)}
 
-    async def remove_second_factor(self, name: str, code: str, address: str) -> Json:
+    async def remove_second_factor(self, name: str, code: str, address: str) -> UserChanged:
         """Let a user take their own second factor away, with a code of it."""
         keys = self._guess(name, address)
         if not await self._good_code(name, await self._find(name), code):
@@ -265,7 +266,7 @@ class UserUseCases(Sessions):
         await self._gateway.put_stored(USER, name, {**data, "recovery": left}, name)
         return True
 
-    async def change_own_password(self, name: str, old: str, new: str, address: str) -> Json:
+    async def change_own_password(self, name: str, old: str, new: str, address: str) -> UserChanged:
         """Change one's own password, with the old one; all sessions of the user end."""
         keys, data = self._guess(name, address), await self._find(name)
         kept = str(data.get("hash") or "")
@@ -288,14 +289,14 @@ def _role(role: str) -> str:
     return role
 
 
-def _user_json(name: str, data: Mapping[str, object]) -> Json:
+def _user_json(name: str, data: Mapping[str, object]) -> UserJson:
     created = data.get("created_at")
     return {
         "name": name,
-        "role": data.get("role"),
+        "role": str(data.get("role")),
         "scope": ROLES.get(str(data.get("role")), SCOPES[0]),
         "password": bool(data.get("hash")),
         "second_factor": bool(data.get("totp")),
         "created_at": when(created if isinstance(created, int) else 0),
-        "created_by": data.get("created_by"),
+        "created_by": str(data.get("created_by") or ""),
     }

@@ -36,9 +36,9 @@ async def _check(settings: Settings, wanted: Wanted, lang: str, told: Callable[[
     try:
         async for one in run(request, around):
             if isinstance(one, Outcome):
-                result = words.with_words(probe_json(one.result))
+                result = dict(words.with_words(probe_json(one.result)))
             else:
-                told(words.stage(stage_json(one)))
+                told(dict(words.stage(stage_json(one))))
     finally:
         await resolver.close()
     return result

@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from gatepost import __version__
+from gatepost.admin.answers.system import ProcessHealth, Readiness
+from gatepost.admin.api.described import Answer, DescribedRoute
 from gatepost.admin.api.documentation import COOKIE, PREFIX, PROBLEM, SAFE, allowed, document
 from gatepost.admin.auth import Caller
 from gatepost.admin.errors import AdminError, Forbidden, Invalid, NotFound, TooMany, Unauthorized, tr
@@ -112,7 +114,7 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    monitoring = APIRouter(tags=["monitoring"])
+    monitoring = APIRouter(tags=["monitoring"], route_class=DescribedRoute)
     _monitoring(monitoring)
     app.include_router(monitoring)
     parts = (
@@ -131,7 +133,7 @@ def make_app(service: Service) -> FastAPI:
     )
     for part in parts:
         app.include_router(part.router, prefix=PREFIX)
-    document(app, [part.router for part in parts])
+    document(app, monitoring, [part.router for part in parts])
     from gatepost.admin.pages.site import add_pages  # noqa: PLC0415 - the pages use what is here
 
     add_pages(app)
@@ -144,22 +146,23 @@ def make_app(service: Service) -> FastAPI:
     return app
 
 
-_AS_JSON: dict[str, Any] = {
-    "description": "No, and why.",
-    "content": {"application/json": {"schema": {"type": "object"}}},
-}
+_NO: dict[int | str, dict[str, Any]] = {503: {"description": "No, and why."}}
+
+
+Health = Annotated[JSONResponse, Answer(ProcessHealth, statuses=(200, 503))]
+Ready = Annotated[JSONResponse, Answer(Readiness, statuses=(200, 503))]
 
 
 def _monitoring(router: APIRouter) -> None:
-    @router.get("/healthz", response_model=dict[str, Any], responses={503: _AS_JSON})
-    async def healthz(request: Request, service: Use) -> JSONResponse:
+    @router.get("/healthz", responses=_NO)
+    async def healthz(request: Request, service: Use) -> Health:
         """Tell whether the process works: 200 or 503."""
         await _monitor(request)
         health = service.health()
         return JSONResponse(health, 200 if health["ok"] else 503)
 
-    @router.get("/readyz", response_model=dict[str, Any], responses={503: _AS_JSON})
-    async def readyz(request: Request, service: Use) -> JSONResponse:
+    @router.get("/readyz", responses=_NO)
+    async def readyz(request: Request, service: Use) -> Ready:
         """Tell whether mail is accepted and delivered: 200 or 503."""
         await _monitor(request)
         ready = service.ready()

@@ -2,22 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from gatepost.admin.answers.checks import CheckJson, CheckStep, ValidationJson
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.described import LINES, Answer, DescribedRoute
 from gatepost.admin.api.documentation import Body, media
 from gatepost.admin.api.insights import lang_of
 from gatepost.admin.checks import Wanted
 
-router = APIRouter(tags=["checks"])
-Json = dict[str, Any]
+router = APIRouter(tags=["checks"], route_class=DescribedRoute)
+Step = Mapping[str, Any]
+Steps = Annotated[StreamingResponse, Answer(CheckStep, LINES)]
 HEARTBEAT = 10.0
-LINES, EVENTS = "application/x-ndjson", "text/event-stream"
+EVENTS = "text/event-stream"
 
 
 class CheckBody(Body):
@@ -37,13 +40,13 @@ class CheckBody(Body):
 
 
 @router.post("/check")
-async def check(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> Json:
+async def check(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> CheckJson:
     """Resolve, connect, banner, EHLO, STARTTLS, certificate, AUTH, and with a recipient MAIL and RCPT."""
     return await service.checks.check(caller, wanted.wanted(), lang_of(request))
 
 
 @router.post("/check/stream", response_class=StreamingResponse, responses=media(LINES, EVENTS))
-async def stream(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> StreamingResponse:
+async def stream(request: Request, service: Use, caller: Operator, wanted: CheckBody) -> Steps:
     """The same as it happens: `{"stage": ...}` for each stage, `{"result": ...}` last.
 
     One JSON object a line; server-sent events (`stage`, `result`) for whoever accepts `text/event-stream`.
@@ -58,9 +61,9 @@ async def stream(request: Request, service: Use, caller: Operator, wanted: Check
     )
 
 
-async def written(first: Json, steps: AsyncGenerator[Json, None], *, events: bool) -> AsyncGenerator[bytes]:
+async def written(first: Step, steps: AsyncGenerator[Step, None], *, events: bool) -> AsyncGenerator[bytes]:
     """Yield the steps as lines or events; something now and then shows that we live."""
-    coming: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+    coming: asyncio.Future[Step] = asyncio.get_running_loop().create_future()
     coming.set_result(first)
     try:
         while True:
@@ -80,7 +83,7 @@ async def written(first: Json, steps: AsyncGenerator[Json, None], *, events: boo
         await steps.aclose()
 
 
-def _event(step: Json) -> bytes:
+def _event(step: Step) -> bytes:
     ((kind, data),) = step.items()
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
 
@@ -92,7 +95,7 @@ async def probes(
     _caller: Reader,
     connector: Annotated[str, Query(max_length=200)] = "",
     destination: Annotated[str, Query(max_length=40, description="The id of a destination.")] = "",
-) -> list[Json]:
+) -> list[CheckJson]:
     """Return the latest checks of a connector or a destination, by whomever, newest first."""
     return await service.checks.kept(connector, destination, lang_of(request))
 
@@ -105,12 +108,12 @@ class ValidateBody(Body):
 
 
 @router.post("/connectors/{name}/validate")
-async def validate(service: Use, caller: Operator, name: str, wanted: ValidateBody) -> Json:
+async def validate(service: Use, caller: Operator, name: str, wanted: ValidateBody) -> ValidationJson:
     """Check a connector with test recipients, and keep the result."""
-    return dict(await service.checks.validate(caller, name, wanted.recipients, message=wanted.message))
+    return await service.checks.validate(caller, name, wanted.recipients, message=wanted.message)
 
 
 @router.get("/connectors/{name}/validations")
-async def validations(service: Use, _caller: Reader, name: str) -> list[Json]:
+async def validations(service: Use, _caller: Reader, name: str) -> list[ValidationJson]:
     """Return the validations of a connector, newest first."""
-    return [dict(one) for one in await service.checks.validations(name)]
+    return await service.checks.validations(name)

@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.routing import compile_path
 
-from gatepost.admin.auth import SCOPES
+from gatepost.admin.answers.system import SCOPES
+from gatepost.admin.api.described import describe, described
 
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -70,12 +70,12 @@ def media(*types: str, description: str = "As asked.") -> dict[int | str, dict[s
     }
 
 
-def document(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+def document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter]) -> None:
     """Make `app.openapi()` return the whole document."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, routers)
+            app.openapi_schema = _document(app, monitoring, routers)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -88,9 +88,15 @@ def allowed(app: FastAPI, path: str) -> str:
     return ", ".join(sorted({method.upper() for known in fitting for method in paths[known]}))
 
 
-def _document(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
+def _document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter]) -> dict[str, Any]:
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    operations = {
+        (path, method.upper()): operation
+        for path, methods in made["paths"].items()
+        for method, operation in methods.items()
+    }
+    schemas |= describe(operations, [("", monitoring), *((PREFIX, router) for router in routers)])
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem
@@ -106,9 +112,8 @@ def _document(app: FastAPI, routers: Sequence[APIRouter]) -> dict[str, Any]:
         },
     }
     scopes = dict(_scopes(routers))
-    for path, operations in made["paths"].items():
-        for method, operation in operations.items():
-            _complete(operation, path, method.upper(), scopes.get((path, method.upper())))
+    for (path, method), operation in operations.items():
+        _complete(operation, path, method, scopes.get((path, method)))
     return made
 
 
@@ -116,8 +121,7 @@ def _scopes(routers: Sequence[APIRouter]) -> Iterator[tuple[tuple[str, str], str
     """Yield the scope that each call needs, as its parameters say it."""
     names = {"reader": "read", "operator": "operate", "administrator": "admin"}
     for router in routers:
-        for route in router.routes:
-            assert isinstance(route, APIRoute)
+        for route in described(router.routes):
             calls = [getattr(d.call, "__name__", "") for d in route.dependant.dependencies]
             for scope in [names[name] for name in calls if name in names]:
                 yield from (((PREFIX + route.path, method), scope) for method in route.methods or ())

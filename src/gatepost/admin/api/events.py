@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from gatepost.admin.api.app import Reader, Use
+from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import media
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], route_class=DescribedRoute)
 
 
 @router.get(

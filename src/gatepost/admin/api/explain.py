@@ -1,18 +1,19 @@
 """Explain errors, bounces and logs of any mail system; what foreign systems tell."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from gatepost.admin.answers.explain import ExplainedJson, ForeignSystem, ForgottenJson, ReportedJson
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
 from gatepost.admin.api.insights import lang_of
 from gatepost.admin.foreign import MAX_INSIGHTS, report_of
 from gatepost.model.foreign import ForeignReport
 
-router = APIRouter(tags=["explain"])
-Json = dict[str, Any]
+router = APIRouter(tags=["explain"], route_class=DescribedRoute)
 OCTETS = {
     "requestBody": {
         "required": True,
@@ -63,7 +64,7 @@ class Foreign(Body):
 
 
 @router.post("/explain")
-async def explain(request: Request, service: Use, caller: Reader, wanted: Evidence) -> Json:
+async def explain(request: Request, service: Use, caller: Reader, wanted: Evidence) -> ExplainedJson:
     """Explain a text: the failures in it, and for a log its picture; nothing is kept unless `keep_as` asks."""
     return await service.explain.explain(
         wanted.text.encode("utf-8", "replace"), wanted.kind, lang_of(request), caller,
@@ -78,7 +79,7 @@ async def explain_file(
     caller: Reader,
     kind: Annotated[str, Query(max_length=20, description="Read it as this.")] = "",
     keep_as: Annotated[str, Query(max_length=200, description="Keep its insights under this name.")] = "",
-) -> Json:
+) -> ExplainedJson:
     """Explain a file of at most 4 MB: a bounce, an mbox, a log, packed or not; the body is the file."""
     return await service.explain.explain(
         await request.body(), kind, lang_of(request), caller, keep_as=keep_as
@@ -86,18 +87,18 @@ async def explain_file(
 
 
 @router.get("/foreign")
-async def systems(service: Use, _caller: Reader) -> list[Json]:
+async def systems(service: Use, _caller: Reader) -> list[ForeignSystem]:
     """Return the foreign mail systems that have told something, and when."""
     return service.foreign.listed()
 
 
 @router.post("/foreign")
-async def report(service: Use, _caller: Operator, wanted: Foreign) -> Json:
+async def report(service: Use, _caller: Operator, wanted: Foreign) -> ReportedJson:
     """Take what a log of a foreign mail system says now: its insights open, move and end like those of our own."""
     return service.foreign.report(wanted.report(), dry_run=wanted.dry_run)
 
 
 @router.delete("/foreign/{system}")
-async def forget(service: Use, _caller: Operator, system: str) -> Json:
+async def forget(service: Use, _caller: Operator, system: str) -> ForgottenJson:
     """Forget a foreign mail system: its insights are over."""
     return service.foreign.forget(system)

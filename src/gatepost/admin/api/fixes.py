@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from gatepost.admin.answers.fixes import AppliedJson, DomainDryRun, FixAnswer, FixDetail, FixJson, PlanJson
 from gatepost.admin.api.app import TRUSTED, Operator, Reader, Use
+from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
 from gatepost.i18n import Translator, accepted, translator
 
-router = APIRouter(tags=["fixes"])
-Json = dict[str, Any]
+router = APIRouter(tags=["fixes"], route_class=DescribedRoute)
 
 
 class FixRequest(Body):
@@ -35,7 +36,7 @@ def via_of(request: Request) -> str:
 @router.get("/fixes")
 async def listed(
     request: Request, service: Use, _caller: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[Json]:
+) -> list[FixJson]:
     """Return the fixes that were applied, newest first."""
     return await service.fixes.listed(limit, say_of(request))
 
@@ -43,13 +44,13 @@ async def listed(
 @router.get("/fixes/plan")
 async def plan(
     request: Request, service: Use, _caller: Reader, target: Annotated[str, Query(max_length=200)]
-) -> Json:
+) -> PlanJson:
     """Return which fixes fit an insight, a connector or a destination."""
     return await service.fixes.plan(target, say_of(request))
 
 
 @router.get("/fixes/{change}")
-async def show(request: Request, service: Use, _caller: Reader, change: str) -> Json:
+async def show(request: Request, service: Use, _caller: Reader, change: str) -> FixDetail:
     """Return an applied fix with its preview."""
     return await service.fixes.show(change, say_of(request))
 
@@ -62,7 +63,7 @@ async def apply(
     action: str,
     target: Annotated[str, Query(max_length=200)],
     wanted: FixRequest,
-) -> Json:
+) -> AppliedJson:
     """Apply a fix, or with `dry_run` return exactly what it would do."""
     return await service.fixes.apply(
         target,
@@ -78,13 +79,13 @@ async def apply(
 
 
 @router.post("/fixes/{change}/undo")
-async def undo(request: Request, service: Use, caller: Operator, change: str) -> Json:
+async def undo(request: Request, service: Use, caller: Operator, change: str) -> FixAnswer:
     """Undo a fix."""
     return await service.fixes.undo(change, caller, say_of(request))
 
 
 @router.post("/fixes/{change}/verify")
-async def verify(request: Request, service: Use, caller: Operator, change: str) -> Json:
+async def verify(request: Request, service: Use, caller: Operator, change: str) -> FixAnswer:
     """Look now whether the error is gone: by a probe, or by whether anything still waits."""
     return await service.fixes.verify(change, caller, say_of(request))
 
@@ -92,6 +93,6 @@ async def verify(request: Request, service: Use, caller: Operator, change: str) 
 @router.get("/domains/{name}/dry-run")
 async def domain_dry_run(
     service: Use, _caller: Reader, name: str, days: Annotated[int, Query(ge=1, le=90)] = 7
-) -> Json:
+) -> DomainDryRun:
     """Return what would be refused if a domain became authoritative, and which recipients could be imported."""
     return await service.domains.dry_run(name, days)

@@ -1,17 +1,25 @@
 """Insights: what is broken, why, and who looks after it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from gatepost.admin.answers.insights import (
+    ForecastJson,
+    InsightHistory,
+    InsightJson,
+    InsightRow,
+    NotedJson,
+    WhyOfInsight,
+)
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
 from gatepost.admin.insights import InsightFilter
 from gatepost.i18n import accepted
 
-router = APIRouter(tags=["insights"])
-Json = dict[str, Any]
+router = APIRouter(tags=["insights"], route_class=DescribedRoute)
 
 
 class Which(BaseModel):
@@ -52,54 +60,54 @@ def lang_of(request: Request) -> str:
 @router.get("/insights")
 async def insights(
     request: Request, service: Use, _caller: Reader, which: Annotated[Which, Query()]
-) -> list[Json]:
+) -> list[InsightRow]:
     """Return what is broken, what matters most first."""
     return await service.insights.listed(which.filter(), lang_of(request))
 
 
 @router.get("/foresight")
-async def foresight(request: Request, service: Use, _caller: Reader) -> list[Json]:
+async def foresight(request: Request, service: Use, _caller: Reader) -> list[ForecastJson]:
     """Return what will stop mail if nobody does anything, what matters most first."""
     return service.insights.foreseen(lang_of(request))
 
 
 @router.get("/insights/{insight}")
-async def show(request: Request, service: Use, _caller: Reader, insight: str) -> Json:
+async def show(request: Request, service: Use, _caller: Reader, insight: str) -> InsightJson:
     """Return everything about an insight: causes with evidence, fixes, hosts, expiry, whose mail waits."""
     return await service.insights.show(insight, lang_of(request))
 
 
 @router.get("/insights/{insight}/why")
-async def why(request: Request, service: Use, _caller: Reader, insight: str) -> Json:
+async def why(request: Request, service: Use, _caller: Reader, insight: str) -> WhyOfInsight:
     """Return why failures were counted as this insight."""
     return service.insights.why(insight, lang_of(request))
 
 
 @router.get("/insights/{insight}/history")
-async def history(service: Use, _caller: Reader, insight: str) -> Json:
+async def history(service: Use, _caller: Reader, insight: str) -> InsightHistory:
     """Return when it was open before, and the latest attempts."""
     return await service.insights.history(insight)
 
 
 @router.post("/insights/{insight}/acknowledge")
-async def acknowledge(service: Use, caller: Operator, insight: str, wanted: DryRun) -> Json:
+async def acknowledge(service: Use, caller: Operator, insight: str, wanted: DryRun) -> NotedJson:
     """Say that you look after it."""
     return service.insights.acknowledge(insight, caller.name, dry_run=wanted.dry_run)
 
 
 @router.post("/insights/{insight}/unacknowledge")
-async def unacknowledge(service: Use, caller: Operator, insight: str, wanted: DryRun) -> Json:
+async def unacknowledge(service: Use, caller: Operator, insight: str, wanted: DryRun) -> NotedJson:
     """Say that nobody looks after it."""
     return service.insights.acknowledge(insight, caller.name, taken_back=True, dry_run=wanted.dry_run)
 
 
 @router.post("/insights/{insight}/note")
-async def note(service: Use, _caller: Operator, insight: str, wanted: Note) -> Json:
+async def note(service: Use, _caller: Operator, insight: str, wanted: Note) -> NotedJson:
     """Keep a note about it."""
     return service.insights.note(insight, wanted.text, dry_run=wanted.dry_run)
 
 
 @router.post("/insights/{insight}/resolve")
-async def resolve(service: Use, caller: Operator, insight: str, wanted: DryRun) -> Json:
+async def resolve(service: Use, caller: Operator, insight: str, wanted: DryRun) -> NotedJson:
     """Call it over; the next failure of its kind opens it again."""
     return service.insights.resolve(insight, caller.name, dry_run=wanted.dry_run)

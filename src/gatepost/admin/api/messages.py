@@ -1,13 +1,23 @@
 """Messages that wait and messages of the past."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from gatepost.admin.answers.messages import (
+    CancelledJson,
+    CancelStep,
+    JobJson,
+    MessageJson,
+    MessagePage,
+    TestJson,
+    TracePage,
+)
 from gatepost.admin.api.app import Operator, Reader, Use
-from gatepost.admin.api.checks import LINES, written
+from gatepost.admin.api.checks import written
+from gatepost.admin.api.described import LINES, Answer, DescribedRoute
 from gatepost.admin.api.documentation import Body, media
 from gatepost.admin.api.fixes import say_of, via_of
 from gatepost.admin.jobs import Wanted
@@ -15,8 +25,8 @@ from gatepost.admin.messages import MessageQuery, number_of, past
 from gatepost.model.ids import to_text
 from gatepost.storage.interface import TraceFilter
 
-router = APIRouter(tags=["messages"])
-Json = dict[str, Any]
+router = APIRouter(tags=["messages"], route_class=DescribedRoute)
+CancelSteps = Annotated[StreamingResponse, Answer(CancelStep, LINES)]
 
 
 class Which(BaseModel):
@@ -98,13 +108,13 @@ class Trace(BaseModel):
 
 
 @router.get("/messages")
-async def listed(service: Use, _caller: Reader, page: Annotated[Page, Query()]) -> Json:
+async def listed(service: Use, _caller: Reader, page: Annotated[Page, Query()]) -> MessagePage:
     """Return queued messages, oldest first at each destination; `next` leads to the next page."""
     return await service.messages.listed(page.query(), page.limit, page.after)
 
 
 @router.post("/messages/cancel")
-async def cancel(service: Use, caller: Operator, which: Cancel) -> Json:
+async def cancel(service: Use, caller: Operator, which: Cancel) -> CancelledJson:
     """End messages for good."""
     return await service.jobs.cancel(
         which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
@@ -112,7 +122,7 @@ async def cancel(service: Use, caller: Operator, which: Cancel) -> Json:
 
 
 @router.post("/messages/cancel/stream", response_class=StreamingResponse, responses=media(LINES))
-async def cancel_stream(service: Use, caller: Operator, which: Cancel) -> StreamingResponse:
+async def cancel_stream(service: Use, caller: Operator, which: Cancel) -> CancelSteps:
     """The same, and how far it is: a JSON object a line, `{"progress": {"done", "of"}}`, `{"result": ...}` last."""
     steps = service.jobs.cancelling(
         which.query(which.ids), caller.name, ndr=which.ndr, everything=which.all, dry_run=which.dry_run
@@ -122,7 +132,7 @@ async def cancel_stream(service: Use, caller: Operator, which: Cancel) -> Stream
 
 
 @router.post("/messages/actions/{action}")
-async def act(request: Request, service: Use, caller: Operator, action: str, wanted: Act) -> Json:
+async def act(request: Request, service: Use, caller: Operator, action: str, wanted: Act) -> JobJson:
     """Begin an action on any set of queued mail, or its preview; answers with the job.
 
     Actions: retry, suspend, resume, reroute, expire, return_now, delete. Ask /jobs/{id} for the rest of a long one.
@@ -143,7 +153,7 @@ async def act(request: Request, service: Use, caller: Operator, action: str, wan
 @router.get("/jobs")
 async def jobs(
     request: Request, service: Use, _caller: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[Json]:
+) -> list[JobJson]:
     """Return jobs, newest first."""
     return await service.jobs.listed(limit, say_of(request))
 
@@ -155,19 +165,19 @@ async def job(
     _caller: Reader,
     job: str,
     wait: Annotated[float, Query(ge=0, le=20, description="Seconds to wait for its end.")] = 0,
-) -> Json:
+) -> JobJson:
     """Return a job with how far it is."""
     return await service.jobs.show(job, say_of(request), wait)
 
 
 @router.post("/jobs/{job}/stop")
-async def stop(request: Request, service: Use, caller: Operator, job: str) -> Json:
+async def stop(request: Request, service: Use, caller: Operator, job: str) -> JobJson:
     """Stop a job that runs; what it has done so far stays done."""
     return await service.jobs.stop(job, caller, say_of(request))
 
 
 @router.post("/jobs/{job}/undo")
-async def undo(request: Request, service: Use, caller: Operator, job: str) -> Json:
+async def undo(request: Request, service: Use, caller: Operator, job: str) -> JobJson:
     """Put back what a job changed, where the mail still waits."""
     return await service.jobs.undo(job, caller, say_of(request))
 
@@ -179,7 +189,7 @@ class Test(Body):
 
 
 @router.post("/messages/test")
-async def test(request: Request, service: Use, caller: Operator, wanted: Test) -> Json:
+async def test(request: Request, service: Use, caller: Operator, wanted: Test) -> TestJson:
     """Send a test message by the ordinary route, to see it arrive; returns its id."""
     return await service.send_test(wanted.recipient, caller.name, say_of(request))
 
@@ -197,7 +207,7 @@ async def export(service: Use, _caller: Operator, which: Annotated[Which, Query(
 
 
 @router.get("/messages/{message_id}")
-async def show(service: Use, _caller: Reader, message_id: str) -> Json:
+async def show(service: Use, _caller: Reader, message_id: str) -> MessageJson:
     """Return a message with recipients, events and all attempts."""
     return await service.messages.show(message_id)
 
@@ -216,7 +226,7 @@ async def content(service: Use, caller: Operator, message_id: str) -> StreamingR
 
 
 @router.get("/trace")
-async def trace(service: Use, _caller: Reader, which: Annotated[Trace, Query()]) -> Json:
+async def trace(service: Use, _caller: Reader, which: Annotated[Trace, Query()]) -> TracePage:
     """Return messages of the past and present, newest first; `next` leads to the next page (`before`)."""
     now = service.gateway.now()
     destination_id = await service.messages.destination_id(which.destination) if which.destination else 0

@@ -3,20 +3,31 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import Field
 
+from gatepost.admin.answers.objects import (
+    ChangesJson,
+    ChannelJson,
+    ConnectorJson,
+    DomainJson,
+    HistoryJson,
+    ObjectsJson,
+    PolicyJson,
+    SourceJson,
+)
 from gatepost.admin.api.app import Administrator, Reader, Use
+from gatepost.admin.api.described import Answer, DescribedRoute, PlainJson
 from gatepost.admin.api.documentation import Body
 
-router = APIRouter(tags=["objects"])
+router = APIRouter(tags=["objects"], route_class=DescribedRoute)
 Json = dict[str, Any]
-KINDS = {
-    "connectors": "connector",
-    "domains": "accepted_domain",
-    "sources": "source",
-    "policies": "alert_policy",
-    "channels": "notification_channel",
+KINDS: dict[str, tuple[str, Any]] = {
+    "connectors": ("connector", ConnectorJson),
+    "domains": ("accepted_domain", DomainJson),
+    "sources": ("source", SourceJson),
+    "policies": ("alert_policy", PolicyJson),
+    "channels": ("notification_channel", ChannelJson),
 }
 DryRun = Annotated[bool, Query(description="Only say what would change.")]
 
@@ -39,7 +50,7 @@ class Recipients(Body):
 
 
 @router.get("/objects")
-async def everything(service: Use, _caller: Reader) -> Json:
+async def everything(service: Use, _caller: Reader) -> ObjectsJson:
     """Return all objects with their revision; secrets are masked."""
     return service.objects.everything()
 
@@ -51,7 +62,7 @@ async def export(service: Use, _caller: Reader) -> str:
 
 
 @router.post("/objects/apply")
-async def apply(service: Use, caller: Administrator, wanted: Apply) -> Json:
+async def apply(service: Use, caller: Administrator, wanted: Apply) -> ChangesJson:
     """Make the given objects true and return the difference."""
     return await service.objects.apply(
         wanted.objects, caller.name, prune=wanted.prune, dry_run=wanted.dry_run, revision=wanted.revision
@@ -61,48 +72,48 @@ async def apply(service: Use, caller: Administrator, wanted: Apply) -> Json:
 @router.get("/objects/history")
 async def history(
     service: Use, _caller: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100, before: int = 0
-) -> list[Json]:
+) -> list[HistoryJson]:
     """Return who changed what, newest first."""
     return await service.objects.history(limit, before)
 
 
-def _add_kind(path: str, kind: str) -> None:
+def _add_kind(path: str, kind: str, shape: Any) -> None:
     """Give a kind of object its own calls: a path that is not theirs is then no call at all."""
 
     @router.get(f"/{path}", name=f"list {path}")
-    async def listed(service: Use, _caller: Reader) -> list[Json]:
+    async def listed(service: Use, _caller: Reader) -> Annotated[Response, Answer(list[shape])]:
         """Return the objects of a kind."""
-        return service.objects.listed(kind)
+        return PlainJson(service.objects.listed(kind))
 
     @router.post(f"/{path}", name=f"add {path}")
-    async def add(service: Use, caller: Administrator, data: Json, dry_run: DryRun = False) -> Json:
+    async def add(service: Use, caller: Administrator, data: Json, dry_run: DryRun = False) -> ChangesJson:
         """Add an object."""
         return await service.objects.add(kind, data, caller.name, dry_run=dry_run)
 
     @router.get(f"/{path}/{{name}}", name=f"show {path}")
-    async def show(service: Use, _caller: Reader, name: str) -> Json:
+    async def show(service: Use, _caller: Reader, name: str) -> Annotated[Response, Answer(shape)]:
         """Return one object."""
-        return service.objects.show(kind, name)
+        return PlainJson(service.objects.show(kind, name))
 
     @router.patch(f"/{path}/{{name}}", name=f"change {path}")
     async def change(
         service: Use, caller: Administrator, name: str, fields: Json, dry_run: DryRun = False
-    ) -> Json:
+    ) -> ChangesJson:
         """Change fields of an object; null puts a field back to its default."""
         return await service.objects.set(kind, name, fields, caller.name, dry_run=dry_run)
 
     @router.delete(f"/{path}/{{name}}", name=f"delete {path}")
-    async def delete(service: Use, caller: Administrator, name: str, dry_run: DryRun = False) -> Json:
+    async def delete(service: Use, caller: Administrator, name: str, dry_run: DryRun = False) -> ChangesJson:
         """Delete an object."""
         return await service.objects.delete(kind, name, caller.name, dry_run=dry_run)
 
 
-for _path, _kind in KINDS.items():
-    _add_kind(_path, _kind)
+for _path, (_kind, _shape) in KINDS.items():
+    _add_kind(_path, _kind, _shape)
 
 
 @router.post("/domains/{name}/recipients")
-async def recipients(service: Use, caller: Administrator, name: str, change: Recipients) -> Json:
+async def recipients(service: Use, caller: Administrator, name: str, change: Recipients) -> ChangesJson:
     """Add and remove known recipients of an accepted domain."""
     return await service.objects.recipients(
         name, caller.name, add=change.add, remove=change.remove, dry_run=change.dry_run

@@ -1,16 +1,17 @@
 """The queue by destination, and where an address goes."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from gatepost.admin.answers.queue import ActedJson, AuditJson, QueueRow, RouteJson
 from gatepost.admin.api.app import Operator, Reader, Use
+from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
 from gatepost.admin.queue import DestinationFilter
 
-router = APIRouter(tags=["queue"])
-Json = dict[str, Any]
+router = APIRouter(tags=["queue"], route_class=DescribedRoute)
 FILTER = "Terms that must all hold, of connector, destination, state, code, class, age, expires, attempts."
 
 
@@ -46,19 +47,19 @@ async def queue(
     destination: Annotated[str, Query(max_length=1000)] = "",
     state: Annotated[str, Query(max_length=20)] = "",
     filter: Annotated[str, Query(max_length=2000, description=FILTER)] = "",  # noqa: A002 - the name in the URL
-) -> list[Json]:
+) -> list[QueueRow]:
     """Return what waits, destination by destination."""
     return await service.queue.rows(DestinationFilter(connector, destination, state, filter))
 
 
 @router.post("/queue/retry")
-async def retry(service: Use, _caller: Operator, which: Which) -> Json:
+async def retry(service: Use, _caller: Operator, which: Which) -> ActedJson:
     """Try destinations now."""
     return await service.queue.retry(which.chosen(), dry_run=which.dry_run)
 
 
 @router.post("/queue/suspend")
-async def suspend(service: Use, caller: Operator, which: Suspension) -> Json:
+async def suspend(service: Use, caller: Operator, which: Suspension) -> ActedJson:
     """Hold destinations back."""
     return await service.queue.suspend(
         which.chosen(),
@@ -71,18 +72,18 @@ async def suspend(service: Use, caller: Operator, which: Suspension) -> Json:
 
 
 @router.post("/queue/resume")
-async def resume(service: Use, caller: Operator, which: Which) -> Json:
+async def resume(service: Use, caller: Operator, which: Which) -> ActedJson:
     """End suspensions."""
     return await service.queue.resume(which.chosen(), caller.name, dry_run=which.dry_run)
 
 
 @router.get("/queue/audit")
-async def audit(service: Use, _caller: Reader) -> Json:
+async def audit(service: Use, _caller: Reader) -> AuditJson:
     """Count the whole store again and compare it with the ledger."""
     return await service.queue.audit()
 
 
 @router.get("/route/explain")
-async def explain(service: Use, _caller: Reader, address: Annotated[str, Query(max_length=400)]) -> Json:
+async def explain(service: Use, _caller: Reader, address: Annotated[str, Query(max_length=400)]) -> RouteJson:
     """Return where an address goes, and why."""
     return service.route_explain(address)

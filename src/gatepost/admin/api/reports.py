@@ -1,17 +1,33 @@
 """Reports, as JSON or for spreadsheets."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from gatepost.admin.answers.reports import (
+    ConnectorReport,
+    DomainReport,
+    FlowMap,
+    FlowReport,
+    NdrReport,
+    QueuedReport,
+    QuotaReport,
+)
 from gatepost.admin.api.app import Reader, Use
+from gatepost.admin.api.described import Answer, DescribedRoute
 from gatepost.admin.api.documentation import media
 from gatepost.admin.api.insights import lang_of
 from gatepost.admin.flows import FlowFilter
 from gatepost.admin.reports import Report
 
-router = APIRouter(tags=["reports"])
+router = APIRouter(tags=["reports"], route_class=DescribedRoute)
+AsQueued = Annotated[Response, Answer(QueuedReport)]
+AsNdr = Annotated[Response, Answer(NdrReport)]
+AsConnectors = Annotated[Response, Answer(ConnectorReport)]
+AsFlow = Annotated[Response, Answer(FlowReport)]
+AsQuota = Annotated[Response, Answer(QuotaReport)]
+AsDomains = Annotated[Response, Answer(DomainReport)]
 Format = Annotated[str, Query(pattern="^(json|csv)$", description="json or csv (RFC 4180).")]
 Node = Annotated[str, Query(max_length=1000, description="Only what goes through this node of the map.")]
 CSV = media("text/csv", description="The report, as JSON or as CSV.")
@@ -30,37 +46,42 @@ def answer(report: Report, form: str) -> Response:
     )
 
 
-@router.get("/reports/queued", response_model=dict[str, Any], responses=CSV)
-async def queued(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
+@router.get("/reports/queued", responses=CSV)
+async def queued(request: Request, service: Use, _caller: Reader, format: Format = "json") -> AsQueued:  # noqa: A002
     """Return what waits, by connector and destination."""
     return answer(await service.reports.queued(lang_of(request)), format)
 
 
-@router.get("/reports/ndr", response_model=dict[str, Any], responses=CSV)
+@router.get("/reports/ndr", responses=CSV)
 async def ndr(
     service: Use,
     _caller: Reader,
     since: Time = "",
     until: Time = "",
     format: Format = "json",  # noqa: A002
-) -> Response:
+) -> AsNdr:
     """Return what was returned to senders, by day and code."""
     return answer(await service.reports.ndr(since, until), format)
 
 
-@router.get("/reports/connectors", response_model=dict[str, Any], responses=CSV)
-async def connectors(service: Use, _caller: Reader, since: Time = "", format: Format = "json") -> Response:  # noqa: A002
+@router.get("/reports/connectors", responses=CSV)
+async def connectors(
+    service: Use,
+    _caller: Reader,
+    since: Time = "",
+    format: Format = "json",  # noqa: A002
+) -> AsConnectors:
     """Return how connectors fare."""
     return answer(await service.reports.connectors(since), format)
 
 
-@router.get("/reports/flow", response_model=dict[str, Any], responses=CSV)
+@router.get("/reports/flow", responses=CSV)
 async def flow(
     service: Use,
     _caller: Reader,
     window: Annotated[str, Query(max_length=10, description="1h, 4h, 24h or 7d.")] = "24h",
     format: Format = "json",  # noqa: A002
-) -> Response:
+) -> AsFlow:
     """Return how many recipients went which way: source, accepted domain, connector, destination, outcome."""
     return answer(await service.reports.flow(FlowFilter(window)), format)
 
@@ -75,23 +96,23 @@ async def mail_flow(
     connector: Node = "",
     destination: Node = "",
     outcome: Node = "",
-) -> dict[str, Any]:
+) -> FlowMap:
     """Return the map of mail flow: its nodes, its links, and the rows behind them."""
     return await service.flows.map(FlowFilter(window, source, domain, connector, destination, outcome))
 
 
-@router.get("/reports/quota", response_model=dict[str, Any], responses=CSV)
+@router.get("/reports/quota", responses=CSV)
 async def quota(
     service: Use,
     _caller: Reader,
     dimension: Annotated[str, Query(max_length=20, description="One of the dimensions; empty: all.")] = "",
     format: Format = "json",  # noqa: A002
-) -> Response:
+) -> AsQuota:
     """Return who named how many recipients that do not exist, the worst first."""
     return answer(await service.reports.quota(dimension), format)
 
 
-@router.get("/reports/domains", response_model=dict[str, Any], responses=CSV)
-async def domains(request: Request, service: Use, _caller: Reader, format: Format = "json") -> Response:  # noqa: A002
+@router.get("/reports/domains", responses=CSV)
+async def domains(request: Request, service: Use, _caller: Reader, format: Format = "json") -> AsDomains:  # noqa: A002
     """Return where the mail of our accepted domains goes, and whether it arrives."""
     return answer(await service.reports.domains(lang_of(request)), format)

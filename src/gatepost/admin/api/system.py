@@ -1,16 +1,25 @@
 """The gateway itself: health, doctor, reload, tokens."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from gatepost.admin.answers.system import (
+    DoctorJson,
+    HealthJson,
+    ReloadedJson,
+    TokenDeleted,
+    TokenJson,
+    TokenMade,
+)
 from gatepost.admin.api.app import Administrator, Reader, Use
+from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
 from gatepost.i18n import accepted, translator
 
-router = APIRouter(tags=["system"])
-Json = dict[str, Any]
+router = APIRouter(tags=["system"], route_class=DescribedRoute)
 
 
 class NewToken(Body):
@@ -23,43 +32,43 @@ class NewToken(Body):
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request, _caller: Reader) -> Json:
+async def openapi(request: Request, _caller: Reader) -> dict[str, Any]:
     """Return this document."""
-    found: Json = request.app.openapi()
+    found: dict[str, Any] = await asyncio.to_thread(request.app.openapi)
     return found
 
 
 @router.get("/health")
-async def health(service: Use, _caller: Reader) -> Json:
+async def health(service: Use, _caller: Reader) -> HealthJson:
     """Return how the process, its store and its resources are."""
     return {**service.health(), **service.ready()}
 
 
 @router.get("/doctor")
-async def doctor(request: Request, service: Use, _caller: Reader) -> Json:
+async def doctor(request: Request, service: Use, _caller: Reader) -> DoctorJson:
     """Return what would stop mail."""
     return await service.doctor(translator(accepted(request.headers.get("accept-language", ""))))
 
 
 @router.post("/reload")
-async def reload(service: Use, _caller: Administrator) -> Json:
+async def reload(service: Use, _caller: Administrator) -> ReloadedJson:
     """Read the settings again."""
     return await service.reload()
 
 
 @router.get("/tokens")
-async def tokens(service: Use, _caller: Administrator) -> list[Json]:
+async def tokens(service: Use, _caller: Administrator) -> list[TokenJson]:
     """Return the tokens, without what they are."""
     return await service.tokens.listed()
 
 
 @router.post("/tokens")
-async def create(service: Use, caller: Administrator, new: NewToken) -> Json:
+async def create(service: Use, caller: Administrator, new: NewToken) -> TokenMade:
     """Make a token; `token` of the answer is the only time that it is seen."""
     return await service.tokens.create(new.name, new.scope, new.expires, caller.name, dry_run=new.dry_run)
 
 
 @router.delete("/tokens/{name}")
-async def delete(service: Use, caller: Administrator, name: str, dry_run: bool = False) -> Json:
+async def delete(service: Use, caller: Administrator, name: str, dry_run: bool = False) -> TokenDeleted:
     """Delete a token."""
     return await service.tokens.delete(name, caller.name, dry_run=dry_run)

@@ -5,12 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from gatepost.admin.answers.explain import ExplainedJson
 from gatepost.admin.api.app import Use
 from gatepost.admin.errors import AdminError
 from gatepost.admin.explain import ALL_KINDS, MAX_OCTETS
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page, say_of
-from gatepost.admin.shapes import Json
 
 router = APIRouter(include_in_schema=False)
 _CONTROLS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)))
@@ -41,7 +41,7 @@ async def explain(request: Request, service: Use, visitor: Looking) -> Response:
     return page(request, "explain.html", visitor, **_shown(found, "", text, kind, keep_as))
 
 
-def _shown(found: Json | None, error: str, text: str, kind: str, keep_as: str) -> dict[str, Any]:
+def _shown(found: ExplainedJson | None, error: str, text: str, kind: str, keep_as: str) -> dict[str, Any]:
     return {
         "found": found,
         "error": error,

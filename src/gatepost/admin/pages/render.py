@@ -18,7 +18,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gatepost import __version__
-from gatepost.admin.auth import SCOPES, Caller
+from gatepost.admin.answers.system import SCOPES
+from gatepost.admin.auth import Caller
 from gatepost.admin.users import Session
 from gatepost.i18n import LANGUAGES, accepted, tr, translator
 from gatepost.model.failure import clean

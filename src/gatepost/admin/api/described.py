@@ -1,0 +1,105 @@
+"""Calls whose answers are described by the types of their functions; what is sent is not validated on the way.
+
+Rule: the return type of a call is the shape of its JSON; a call that makes the response itself says what is in it:
+`Annotated[Response, Answer(QueuedReport)]`.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from fastapi import APIRouter
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
+
+Schema = dict[str, Any]
+JSON = "application/json"
+LINES = "application/x-ndjson"
+_MODE: Literal["serialization"] = "serialization"
+REFERENCE = "#/components/schemas/{model}"
+
+
+class Answer(NamedTuple):
+    """What a response holds that a function makes itself: JSON of a shape, or with `kind` lines of that shape."""
+
+    shape: Any
+    kind: str = JSON
+    statuses: tuple[int, ...] = (200,)
+
+
+class PlainJson(JSONResponse):
+    """JSON that is written as it is; what the standard library does not know is made plain first."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the octets."""
+        return json.dumps(
+            content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=jsonable_encoder
+        ).encode()
+
+
+class DescribedRoute(APIRoute):
+    """A route that knows what it answers, and leaves the answer as its function made it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        returns = get_type_hints(endpoint, include_extras=True).get("return")
+        self.answer = _answer_of(returns)
+        self_made = self.answer is None or get_origin(returns) is Annotated
+        super().__init__(
+            path, endpoint if self_made else _as_json(endpoint), **{**more, "response_model": None}
+        )
+
+
+def _answer_of(returns: Any) -> Answer | None:
+    """Return what a function answers; None where it says only that it makes a response."""
+    if get_origin(returns) is Annotated:
+        found = [note for note in get_args(returns)[1:] if isinstance(note, Answer)]
+        if found:
+            return found[0]
+    if isinstance(returns, type) and issubclass(returns, Response | str):
+        return None
+    return Answer(returns)
+
+
+def _as_json(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Response]]:
+    @wraps(endpoint)
+    async def answered(*args: Any, **given: Any) -> Response:
+        return PlainJson(await endpoint(*args, **given))
+
+    return answered
+
+
+def describe(
+    operations: Mapping[tuple[str, str], Schema], routers: Sequence[tuple[str, APIRouter]]
+) -> Schema:
+    """Put the shape of every answer into its operation, by path and method; return the schemas that they name."""
+    answers = dict(_answers(routers))
+    adapters = ((key, _MODE, TypeAdapter(answer.shape)) for key, answer in answers.items())
+    shapes, named = TypeAdapter.json_schemas(adapters, ref_template=REFERENCE)
+    for key, answer in answers.items():
+        shape = shapes[key, _MODE]
+        for status in answer.statuses:
+            content = operations[key]["responses"][str(status)].setdefault("content", {})
+            content[answer.kind] = {"schema": shape} if answer.kind == JSON else _lines(shape)
+    found: Schema = named.get("$defs", {})
+    return found
+
+
+def _lines(shape: Schema) -> Schema:
+    """Return the description of a text whose lines are JSON of a shape each."""
+    return {"schema": {"type": "string", "contentMediaType": LINES}, "x-line-schema": shape}
+
+
+def _answers(routers: Sequence[tuple[str, APIRouter]]) -> Iterator[tuple[tuple[str, str], Answer]]:
+    for prefix, router in routers:
+        for route in described(router.routes):
+            if route.answer is not None:
+                yield from (((prefix + route.path, method), route.answer) for method in route.methods or ())
+
+
+def described(routes: Sequence[BaseRoute]) -> Iterator[DescribedRoute]:
+    """Yield the routes that know what they answer."""
+    yield from (route for route in routes if isinstance(route, DescribedRoute))
