@@ -69,7 +69,7 @@ def look(text: str) -> Seen:
     server, address = _first(text, _SERVER, _FQDN, _PROXY_HOST), _first(text, _IP, _BRACE_IP, _PROXY_IP)
     if server or address:
         return Seen(found=True, server=_name(server) or _bare(address), address=_address(address))
-    for pattern in (_SERVER_AT, _BEFORE_RETURNED, _RETURNED, _GAVE, _HASH, _RECEIVING):
+    for pattern in (_SERVER_AT, _BEFORE_RETURNED, _HASH, _RETURNED, _GAVE, _RECEIVING):
         found = pattern.search(text)
         if found:
             at = found.groupdict().get("address") or ""

@@ -6,6 +6,7 @@ Rule: a text is cut before anything is searched in it, and every pattern is line
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ def _form(kind: str, hint: str, pattern: str, sample: str, phase: str = "") -> F
 
 
 FORMS = (
+    _form("exchange", "arget IP address responded with", r"arget IP address responded with:? ?[\"“'](?P<inner>[^\"“”]{3,2000})", 'Primary target IP address responded with: "451 5.7.3 Cannot achieve Exchange Server authentication." Attempted failover'),
     _form("postfix", " said: ", rf"host {_N}\[{_A}\]{_PORT} said: (?P<inner>.{{3,4000}}?)(?:\s*\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
     _form("postfix", "refused to talk to me", rf"host {_N}\[{_A}\]{_PORT} refused to talk to me: ?(?P<inner>.*)", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
     _form("postfix", "server refused to talk to me", rf"connect to {_N}\[{_A}\]{_PORT}: server refused to talk to me: ?(?P<inner>.*)", "connect to mx.example.org[192.0.2.1]: server refused to talk to me: 421 no  ", "banner"),
@@ -92,6 +94,8 @@ FORMS = (
     _form("sendmail", "peration timed out with", rf"peration timed out with {_N}", "Deferred: Operation timed out with mx.example.org.", "connect"),
     _form("sendmail", "while talking to", rf"while talking to {_N}", "... while talking to mx.example.org.:"),
     _form("haraka", "timed out to ", rf"connection timed out to {_AP}", "Failed to get pool entry: Outbound connection timed out to 192.0.2.1:25", "connect"),
+    _form("haraka", "emote end ", rf"[Rr]emote end {_AP} closed", "Remote end 192.0.2.1:25 closed connection while we were processing mail. Trying next MX."),
+    _form("qmail", " accepted message", rf"(?:^|[\s:>]){_A} accepted message", "192.0.2.1 accepted message. Remote host said: 250 ok"),
     _form("haraka", "is local, skipping", rf"MX {_N} is local, skipping", "MX 192.0.2.1 is local, skipping since local_mx_ok=false", "dns"),
     _form("kumomta", "failed to resolve queue", rf"failed to resolve queue {_N}", "451 4.4.4 failed to resolve queue example.org: no MX"),
     _form("kumomta", "ResolvedAddress", rf"ResolvedAddress \{{ name: \"{_N}\", addr: {_A}", 'connect to ResolvedAddress { name: "mx.example.org", addr: 192.0.2.1 }:25 failed'),
@@ -113,6 +117,9 @@ FORMS = (
     _form("postfix", "ertificate verification failed for ", rf"ertificate verification failed for {_N}\[{_A}\]{_PORT}", "certificate verification failed for mx.example.org[192.0.2.9]:25: untrusted issuer /CN=CA", "tls"),
     _form("exim", "TLS error on connection", rf"TLS error on connection (?:to|from) (?:\S{{1,80}} )?{_N} \[{_A}\]", "TLS error on connection to mx.example.org [192.0.2.9] (SSL_connect): no shared cipher", "tls"),
     _form("sendmail", "input from ", rf"input from {_N} during ", "timeout waiting for input from mx.example.org. during client greeting"),
+    _form("", "onnect to host, port: ", rf"onnect to host, port: {_N}, (?P<port>\d{{1,5}})", "Couldn't connect to host, port: mx.example.org, 25; timeout 60000;", "connect"),
+    _form("", "Unknown SMTP host: ", rf"Unknown SMTP host: {_N}", "Unknown SMTP host: mx.example.org", "dns"),
+    _form("", "lookup error for ", rf"lookup error for {_N}{_PORT}", "TLSA lookup error for mx.example.org:25", "dns"),
     _form("", "SMTP host: ", rf"SMTP host: {_N}", "Could not connect to SMTP host: mx.example.org, port: 25", "connect"),
     _form("", "refused to accept mail", rf"{_N} refused to accept", "mx.example.org refused to accept mail"),
     _form("", "emote host ", rf"[Rr]emote host {_N} \[{_A}\]", "remote host mx.example.org [192.0.2.1] said no"),
@@ -130,6 +137,9 @@ def _compiled(words: str) -> re.Pattern[str]:
 _STAGE = re.compile(
     r"\(in reply to (?P<stage>[^()]{2,60})\)|\bin response to (?P<stage2>[A-Z]{4}[A-Z: ]{0,12})|\[(?P<stage3>RCPT_TO|MAIL_FROM|BODY|BANNER|EHLO|DATA)\]\s*$"
 )
+_NOBODY = frozenset(
+    {"remote", "peer", "foreign", "host", "server", "client", "the", "other", "us"}
+)  # words, not names
 _PLACES = frozenset(
     [
         "none",
@@ -182,11 +192,19 @@ def _open(text: str) -> Opened:
 
 
 def open_text(text: str) -> Opened:
-    """Return what the first form that fits finds; a later form may add the stage that the first has not."""
+    """Return what the first form that fits finds; where that names no server, the first that names one adds it."""
+    found = _forms_in(text)
+    first = next(found, Opened())
+    if not first.inner or first.server:
+        return first
+    named = next((opened for opened in found if opened.server), Opened())
+    return first._replace(server=named.server, address=named.address)
+
+
+def _forms_in(text: str) -> Iterator[Opened]:
     for form in FORMS:
         if form.hint in text and (found := _compiled(form.words).search(text)):
-            return _opened(form, found.groupdict())
-    return Opened()
+            yield _opened(form, found.groupdict())
 
 
 def stage_of(text: str) -> str:
@@ -210,7 +228,7 @@ def _opened(form: Form, groups: dict[str, str | None]) -> Opened:
 def server_name(name: str) -> str:
     """Return the name of a server as people write it, without the dot of the root."""
     name = name.strip(" .[]<>\"'")
-    return "" if "/" in name else name
+    return "" if "/" in name or name.lower() in _NOBODY else name
 
 
 def relay_name(name: str) -> str:

@@ -26,7 +26,7 @@ _HOST = re.compile(
     r"\bH=(?P<server>[^\s\[]{1,255}) (?:\([^)]{0,255}\) )?\[(?P<address>[^\]\s]{2,60})\](?::(?P<port>\d{1,5}))?"
 )
 _REFUSED = re.compile(
-    r"\b(?:temporarily )?rejected (?P<stage>RCPT|MAIL|DATA|after DATA|EHLO or HELO|EHLO|HELO|AUTH|connection|VRFY|EXPN|STARTTLS|during \w{1,20})\b(?P<who>[^:\n]{0,340}?): (?P<text>.*)",
+    r"\b(?:temporarily )?rejected (?P<stage>RCPT|MAIL|DATA|after DATA|EHLO or HELO|EHLO|HELO|AUTH|connection|VRFY|EXPN|STARTTLS|during \w{1,20}|by local_scan\(\))(?!\w)(?P<who>[^:\n]{0,340}?): (?P<text>.*)",
     re.DOTALL,
 )
 _REJECTED = re.compile(

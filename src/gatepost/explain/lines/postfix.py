@@ -25,6 +25,11 @@ _WORDS = re.compile(
 _CLIENT = re.compile(
     r"(?P<text>.{4,2000}; from=<[^>]{0,400}> to=<[^>]{0,400}> proto=E?SMTP helo=<.*)", re.DOTALL
 )
+# what cleanup(8) finds in a message: a rule of header_checks(5) or body_checks(5), its reason at the end
+_CHECKED = re.compile(
+    r"(?:^|: )(?P<action>reject|discard|hold|warning|redirect): (?:header|body) .{0,2000}?; from=<(?P<rest>[^>]{0,400}>[^:\n]{0,900})(?:: (?P<text>.*))?",
+    re.DOTALL,
+)
 _DONE = {
     "sent": "delivered",
     "deferred": "deferred",
@@ -41,6 +46,8 @@ def read(head: Head) -> Record | None:
     if not ("postfix" in head.program.lower() or _WORDS.search(line) or _QUEUE_ID.match(line)):
         return None
     queue_id = found["id"] if (found := _QUEUE_ID.match(line)) else ""
+    if checked := _CHECKED.search(line):
+        return _content(checked)._replace(raw=line, at=head.at, message=queue_id)
     refused = _REFUSED.search(line) or _CLIENT.match(_QUEUE_ID.sub("", line))
     record = _refusal(refused, line) if refused else _delivery(line) or _remark(line)
     return record._replace(raw=line, at=head.at, message="" if queue_id == "NOQUEUE" else queue_id)
@@ -79,6 +86,19 @@ def _refusal(found: re.Match[str], line: str) -> Record:
         recipient=mailbox(fields.get("to", "")),
         sender=mailbox(fields.get("from", "")),
         outcome="failed" if text[:1] == "5" else "deferred",
+        destination=OUR_SIDE,
+    )
+
+
+def _content(found: re.Match[str]) -> Record:
+    fields = fields_of("from=<" + found["rest"])
+    return Record(
+        "postfix",
+        found["text"] or "message content rejected",
+        phase="eod",
+        recipient=mailbox(fields.get("to", "")),
+        sender=mailbox(fields.get("from", "")),
+        outcome="failed" if found["action"] in ("reject", "discard") else "",
         destination=OUR_SIDE,
     )
 
