@@ -66,6 +66,8 @@ FAILURE = (
     "fatal error",
     "permanent error",
     "mail error",
+    "considered unsolicited bulk",
+    "delivery of the email was stopped",
     "has not yet been delivered",
     "has been delayed",
     "will be retried",
@@ -259,6 +261,7 @@ SUBJECT = re.compile(
     |return(?:ed)?(?:\ to\ sender|\ (?:e-?)?mail|\ message|ing\ message)|rejected\ mail|mail\ rejected|^\W*bounced?\b
     |warning:?\ (?:message|could\ not\ send|mail)|\bdelayed\b|still\ undelivered|problem\ (?:delivering|with\ (?:your\ )?(?:mail|message))|error\ sending\ your\ mail
     |sorry,\ your\ message|mail(?:er)?[- ]daemon|\bndr\b|\bndn\b|\bdsn\b|nondelivery|permanent\ (?:delivery\ )?(?:failure|error)
+    |considered\ unsolicited|banned\ contents?\ (?:from|in)|virus\ \(?.{0,60}\)?\ ?(?:in\ mail\ )?from\ you
     |user\ unknown|address\ not\ found|invalid\ (?:recipient|address)|transport\ error|postmaster\ notify|unknown\ (?:user|recipient|address)
     |unzustellbar|nicht\ (?:zugestellt|zustellbar)|zustell(?:ung|fehler|bericht)|fehlgeschlagen|r.ckl.ufer
     |non\ remis|non\ d.livr|non-?remise|.chec\ de\ (?:la\ )?(?:remise|distribution|livraison)|retour\ .\ l.exp.diteur|message\ non\ distribu

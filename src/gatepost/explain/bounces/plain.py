@@ -15,7 +15,7 @@ from gatepost.explain.bounces.families import ADDRESSED, FAMILIES, LISTED, SAID,
 
 MAX_LINES = 3000
 _MAX_FOUND = 500
-_AT_ONCE = 40  # characters before the opening that are still its beginning
+_AT_ONCE = 60  # characters before the opening that are still its beginning
 _MAX_WORDS = 2000  # characters that are kept of what is said of one recipient
 _BREAK = re.compile(r"<br\s?/?>", re.IGNORECASE)
 _RULER = re.compile(r"^[\W_]*$|^--\S{4,}$|^(?:because|weil|car|porque|perché)\s?:$", re.IGNORECASE)
