@@ -154,7 +154,10 @@ def looking(asker: Asker) -> None:
     asker.ask("GET", "/fixes/plan", target=insight)
     alert = asker.some("/alerts", all="true")[0]["id"]
     asker.ask("GET", "/alerts/{alert}", alert=alert)
-    for path in ("/alerts/notices", "/alerts/policies", "/objects/history", "/tokens", "/reports/queued",
+    assert {look["what"] for look in asker.some("/audit/looks")} == {"content", "export"}
+    for kind in ("change", "look"):
+        assert {entry["kind"] for entry in asker.some("/audit", kind=kind)} == {kind}
+    for path in ("/audit", "/alerts/notices", "/alerts/policies", "/objects/history", "/tokens", "/reports/queued",
                  "/reports/ndr", "/reports/connectors", "/reports/flow", "/reports/domains", "/flow"):  # fmt: skip
         asker.some(path)
     for path in ("/queue/audit", "/health", "/doctor", "/objects", "/objects/export", "/foresight", "/openapi.json",
@@ -370,3 +373,10 @@ def test_every_field_is_described(asker: Asker) -> None:
                 if kind == "application/json":
                     shape = content["schema"].get("items", content["schema"])
                     assert "$ref" in shape or path.endswith("openapi.json"), (method, path, content)
+            for parameter in operation.get("parameters", ()):
+                assert parameter["description"], (method, path, parameter)
+    for name, shape in asker.document.components["schemas"].items():
+        assert shape["description"], name
+        assert [
+            field for field, value in shape.get("properties", {}).items() if not value["description"]
+        ] == []

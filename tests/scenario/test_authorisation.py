@@ -41,7 +41,7 @@ API: dict[str, tuple[str, ...]] = {
         "GET /insights/{insight}/history", "GET /reports/queued", "GET /reports/ndr", "GET /reports/connectors",
         "GET /reports/domains", "GET /reports/flow", "GET /reports/quota", "GET /flow",
         "GET /jobs", "GET /jobs/{job}", "POST /explain", "POST /explain/file", "GET /foreign",
-        "GET /foresight", "GET /events", "GET /fixes", "GET /fixes/plan",
+        "GET /foresight", "GET /events", "GET /audit", "GET /audit/looks", "GET /fixes", "GET /fixes/plan",
         "GET /domains/{name}/dry-run",
         "GET /fixes/{change}", "GET /alerts", "GET /alerts/silences", "GET /alerts/notices", "GET /alerts/policies",
         "GET /alerts/{alert}", "GET /probes", "GET /openapi.json", "GET /health", "GET /doctor", "GET /objects",

@@ -322,7 +322,8 @@ class FakeGateway:
         self.metrics = Metrics()
         self.objects: Objects = replace(from_tables(TABLES), revision=7)
         self.settings = SimpleNamespace(
-            hostname="gw1.example", admin=SimpleNamespace(tls_certificate=None, tls_key=None)
+            hostname="gw1.example",
+            admin=SimpleNamespace(tls_certificate=None, tls_key=None, session_expiry=3600),
         )
         self.done = []
         self.saved = []
@@ -447,6 +448,9 @@ class FakeGateway:
 
     def say(self, event, **fields):
         self.done.append((event, fields))
+
+    def write(self, change):
+        self.store.write(change)
 
     def hash_password(self, password):
         return "$argon2id$" + password[::-1]

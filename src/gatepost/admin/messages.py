@@ -15,6 +15,7 @@ from gatepost.admin.answers.messages import (
 )
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
+from gatepost.admin.looks import Looks
 from gatepost.admin.queue import DestinationFilter, QueueUseCases, parsed
 from gatepost.admin.shapes import (
     attempt_json,
@@ -97,6 +98,7 @@ class MessageUseCases:
     def __init__(self, gateway: Gateway, queue: QueueUseCases) -> None:
         self._gateway = gateway
         self._queue = queue
+        self._looks = Looks(gateway)
 
     # ------------------------------------------------------------------ lists
 
@@ -199,20 +201,29 @@ class MessageUseCases:
             pieces = await self._gateway.store.open_body(view.id)
         except BodyMissing:
             raise Conflict(tr("The content of message {id} cannot be read."), id=message) from None
-        self._gateway.say("message.read", message_id=message, by=who)
+        self._looks.at_message(to_text(view.id), who)
         return _unstuffed(pieces)
 
-    async def export(self, query: MessageQuery) -> AsyncIterator[bytes]:
+    async def export(self, query: MessageQuery, who: str) -> AsyncIterator[bytes]:
         """Return every message that a query means as an mbox (mboxrd); what has gone meanwhile is left out."""
-        async for step in self._search(query, (0, 0)):
-            if step.hit is None:
-                continue
-            try:
-                pieces = _unstuffed(await self._gateway.store.open_body(step.hit.message.message_id))
-                content = b"".join([piece async for piece in pieces])
-            except BodyMissing:
-                continue
-            yield mboxrd(step.hit.message.sender, step.hit.message.accepted_at, content)
+        which, began, seen = query.filtered().text, self._gateway.now(), 0
+        self._looks.at_many(which, who, began, seen)
+        try:
+            async for step in self._search(query, (0, 0)):
+                content = None if step.hit is None else await self._whole(step.hit)
+                if step.hit is not None and content is not None:
+                    seen += 1
+                    yield mboxrd(step.hit.message.sender, step.hit.message.accepted_at, content)
+        finally:
+            self._looks.at_many(which, who, began, seen)
+
+    async def _whole(self, found: Hit) -> bytes | None:
+        """Return the content of a message, None where it has gone meanwhile."""
+        try:
+            pieces = _unstuffed(await self._gateway.store.open_body(found.message.message_id))
+            return b"".join([piece async for piece in pieces])
+        except BodyMissing:
+            return None
 
     # ------------------------------------------------------------------ trace
 

@@ -10,6 +10,7 @@ from gatepost.admin.alerts import AlertUseCases
 from gatepost.admin.answers.messages import TestJson
 from gatepost.admin.answers.queue import CandidateJson, RouteJson
 from gatepost.admin.answers.system import DoctorJson, FindingJson, ProcessHealth, Readiness, ReloadedJson
+from gatepost.admin.audit import AuditUseCases
 from gatepost.admin.auth import TokenUseCases
 from gatepost.admin.checks import CheckUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
@@ -55,6 +56,7 @@ class Service:
         self.insights = InsightUseCases(gateway, self.fixes)
         self.foreign = ForeignUseCases(gateway)
         self.explain = ExplainUseCases(gateway, self.foreign)
+        self.audit = AuditUseCases(gateway, self.objects, self.fixes, self.jobs)
         self.reports = ReportUseCases(gateway, self.queue)
         self.flows = FlowUseCases(gateway, self.queue)
         self.events = EventUseCases(gateway, self.queue)

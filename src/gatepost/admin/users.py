@@ -22,6 +22,7 @@ from gatepost.admin.gateway import Gateway
 from gatepost.admin.sessions import ROLES, Session, Sessions
 from gatepost.admin.shapes import Json, when
 from gatepost.admin.throttle import Throttle
+from gatepost.admin.used_codes import UsedCodes
 
 __all__ = ["ROLES", "Session", "UserUseCases"]
 
@@ -54,7 +55,7 @@ class UserUseCases(Sessions):
         self._links: dict[str, _Link] = {}
         self._tickets: dict[str, _Link] = {}
         self._drafts: dict[str, str] = {}  # secrets that nobody has confirmed yet
-        self._steps: dict[str, int] = {}  # the period of the last code of each user
+        self._used = UsedCodes(gateway)
 
     # ---------------------------------------------------------------- users
 
@@ -103,6 +104,7 @@ class UserUseCases(Sessions):
         await self._keep_an_administrator(name, "")
         if not dry_run:
             await self._gateway.put_stored(USER, name, None, who)
+            self._used.forget(name)
             self.sign_out_everywhere(name)
         return {"dry_run": dry_run, "deleted": 1, **_user_json(name, data)}
 
@@ -230,7 +232,7 @@ class UserUseCases(Sessions):
         kept = {"totp": self._gateway.seal(secret), "recovery": [hashed(totp.plain(one)) for one in codes]}
         await self._gateway.put_stored(USER, name, {**data, **kept}, name)
         del self._drafts[name]
-        self._steps[name] = step
+        self._used.note(name, step)
         return codes
 
     async def reset_second_factor(self, name: str, who: str, *, dry_run: bool = False) -> UserChanged:
@@ -241,7 +243,7 @@ class UserUseCases(Sessions):
         left = {key: value for key, value in data.items() if key not in ("totp", "recovery")}
         if not dry_run:
             await self._gateway.put_stored(USER, name, left, who)
-            self._steps.pop(name, None)
+            self._used.forget(name)
         return {"dry_run": dry_run, **_user_json(name, left)}
 
     async def remove_second_factor(self, name: str, code: str, address: str) -> UserChanged:
@@ -255,9 +257,9 @@ class UserUseCases(Sessions):
     async def _good_code(self, name: str, data: Mapping[str, object], code: str) -> bool:
         """Tell whether a code is right; it does not work a second time."""
         secret = self._gateway.unseal(str(data.get("totp", "")))
-        step = totp.step_of(secret, code, self._gateway.now(), self._steps.get(name, 0))
+        step = totp.step_of(secret, code, self._gateway.now(), await self._used.last(name))
         if step is not None:
-            self._steps[name] = step
+            self._used.note(name, step)
             return True
         kept, used = data.get("recovery"), hashed(totp.plain(code))
         if not isinstance(kept, list) or used not in kept:

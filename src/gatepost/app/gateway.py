@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gatepost.admin.looks import LOOK
 from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.serve import serve_admin
 from gatepost.admin.service import Service
@@ -256,6 +257,7 @@ class Gateway:
             now, retention = self.world.now(), self.settings.retention
             count = await self.world.store.prune(now - retention.history * 1000)
             await self.world.store.prune_history(now - retention.audit * 1000)
+            await self.world.store.forget(LOOK, now - retention.audit * 1000)
             if count:
                 self.world.say("history.pruned", messages=count)
 

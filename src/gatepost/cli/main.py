@@ -33,6 +33,7 @@ COMMANDS = {
         tr("What is queued, what was returned, how connectors and domains fare."),
     ),
     "fix": ("gatepost.cli.fix:fix", tr("What would help, what it would do, doing it, undoing it.")),
+    "audit": ("gatepost.cli.audit:audit", tr("Who changed or looked at what, when, and why.")),
     "alert": ("gatepost.cli.alert:alert", tr("What fires, who was told, who looks after it.")),
     "policy": ("gatepost.cli.policy:policy", tr("When an alert is raised, and who hears of it.")),
     "channel": ("gatepost.cli.channel:channel", tr("Where notices of alerts go.")),

@@ -108,7 +108,7 @@ class LogSummaryJson(_LogFrom):
     until: Annotated[str | None, at("Time of the last line.")]
     delivered: int
     stuck: int
-    attempts_failed: int
+    attempts_failed: Annotated[int, says("Failed attempts in it.")]
     returned: int
     refused_incoming: int
     insights: list[LogInsightJson]

@@ -66,7 +66,7 @@ class NdrRow(_NdrClass):
     destination: DestinationName
     recipients: Annotated[int, says("Recipients that ended undelivered.")]
     returned: Annotated[int, says("Recipients of them whose mail went back.")]
-    samples: list[MessageId]
+    samples: Annotated[list[MessageId], says("Some of the messages.")]
 
 
 class NdrReport(ReportHead):

@@ -91,6 +91,7 @@ def make_app(service: Service) -> FastAPI:
     """Return the application: monitoring pages and everything under `/api/v1`."""
     from gatepost.admin.api import (  # noqa: PLC0415 - they use what is above
         alerts,
+        audit,
         checks,
         events,
         explain,
@@ -129,6 +130,7 @@ def make_app(service: Service) -> FastAPI:
         explain,
         users,
         system,
+        audit,
         objects,  # last: they take every path that is left
     )
     for part in parts:

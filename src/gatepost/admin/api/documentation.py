@@ -13,6 +13,7 @@ from starlette.routing import compile_path
 
 from gatepost.admin.answers.system import SCOPES
 from gatepost.admin.api.described import describe, described
+from gatepost.admin.api.glossary import explain
 
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -114,6 +115,7 @@ def _document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter])
     scopes = dict(_scopes(routers))
     for (path, method), operation in operations.items():
         _complete(operation, path, method, scopes.get((path, method)))
+    explain(made)
     return made
 
 

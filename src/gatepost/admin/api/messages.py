@@ -195,7 +195,7 @@ async def test(request: Request, service: Use, caller: Operator, wanted: Test) -
 
 
 @router.get("/messages/export", response_class=StreamingResponse, responses=media("application/mbox"))
-async def export(service: Use, _caller: Operator, which: Annotated[Which, Query()]) -> StreamingResponse:
+async def export(service: Use, caller: Operator, which: Annotated[Which, Query()]) -> StreamingResponse:
     """Return the content of every message that the filters mean, as one mbox (mboxrd)."""
     query = which.query()
     query.filtered()  # what makes no sense is said before the answer begins
@@ -203,7 +203,9 @@ async def export(service: Use, _caller: Operator, which: Annotated[Which, Query(
         "Content-Disposition": 'attachment; filename="messages.mbox"',
         "Content-Security-Policy": "sandbox",
     }
-    return StreamingResponse(service.messages.export(query), media_type="application/mbox", headers=headers)
+    return StreamingResponse(
+        service.messages.export(query, caller.name), media_type="application/mbox", headers=headers
+    )
 
 
 @router.get("/messages/{message_id}")

@@ -112,7 +112,8 @@ async def audit(request: Request, service: Use, visitor: Looking, before: int = 
     changes = await service.objects.history(100, before)
     fixes = await service.fixes.listed(50, say_of(request))
     jobs = [job for job in await service.jobs.listed(50, say_of(request)) if not job["dry_run"]]
-    return page(request, "audit.html", visitor, changes=changes, fixes=fixes, jobs=jobs)
+    looks = await service.audit.looks(50)
+    return page(request, "audit.html", visitor, changes=changes, fixes=fixes, jobs=jobs, looks=looks)
 
 
 @router.get("/knowledge")
