@@ -148,7 +148,7 @@ def test_a_process_that_gets_no_memory_refuses_that_message_and_lives(tmp_path: 
     """Fault matrix 14: without back-pressure the allocation itself fails; a 4xx, and the next message goes through."""
     smtp = 'max_memory = "100GB"\ninline_limit = "140MB"\n'
     with FaultServer(keep=False) as server:
-        gateway = GatewayProcess(tmp_path, smtp=smtp)
+        gateway = GatewayProcess(tmp_path, smtp=smtp, more="[process]\nmemory = 0")
         gateway.start(wrapper=("prlimit", f"--as={1 << 30}"))
         try:
             gateway.apply(OBJECTS.format(port=server.port))

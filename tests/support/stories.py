@@ -26,6 +26,7 @@ from gatepost.admin.service import Service
 from gatepost.app import building
 from gatepost.app.gateway import Gateway
 from gatepost.config.settings import load
+from gatepost.flow.rerouting import release_deferred
 from gatepost.model.alert import Alert, Notice
 from gatepost.model.document import Document
 from gatepost.model.route import DestinationKey
@@ -116,10 +117,8 @@ class Stage:
             fields["smart_hosts"] = list(hosts)
         else:
             fields["use_mx"] = True
-        if to == "on-premises" and domain not in {d.name for d in self.gateway.control.objects.domains}:
-            await self.service.objects.add(
-                "accepted_domain", {"name": domain, "type": "internal-relay"}, "ann"
-            )
+        if to == "on-premises":
+            await self.accept(domain)
         known = any(c.name == name for c in self.gateway.control.objects.connectors)
         if not self.gateway.control.objects.sources:
             source = {"name": "loopback", "networks": ["127.0.0.0/8"], "may_relay": True}
@@ -131,13 +130,27 @@ class Stage:
 
     # ---------------------------------------------------------------- mail
 
-    async def send(self, domain: str = "office.test", *, size: int = 100) -> None:
+    async def accept(self, domain: str) -> None:
+        """Make a domain one of ours, with mailboxes elsewhere."""
+        if domain not in {d.name for d in self.gateway.control.objects.domains}:
+            await self.service.objects.add(
+                "accepted_domain", {"name": domain, "type": "internal-relay"}, "ann"
+            )
+
+    async def send(
+        self,
+        domain: str = "office.test",
+        *,
+        size: int = 100,
+        sender: str = "bob@sender.test",
+        user: str = "ann",
+    ) -> None:
         """Hand a message in; the gateway has answered 250 when this returns."""
         text = f"Subject: a story\r\n\r\n{'x' * 70}\r\n" + f"{'y' * 70}\r\n" * (size // 72)
 
         def hand_in() -> None:
             with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=30) as client:
-                client.sendmail("bob@sender.test", [f"ann@{domain}"], text)
+                client.sendmail(sender, [f"{user}@{domain}"], text)
 
         await asyncio.to_thread(hand_in)
 
@@ -177,6 +190,24 @@ class Stage:
             self.gateway.journey.lanes.retry_now(lane)
             await self.until(_moved(lane, before), "the next attempt")
         await self.settle()
+
+    async def again(self, hours: float, attempts: int) -> None:
+        """Let hours pass, and every message be tried once more; wait until its insight counts so many attempts."""
+        self.idle()
+        self.ahead += hours * HOUR
+        for lane in await self.waiting():
+            await release_deferred(self.gateway.journey, lane)
+        await self.counted(attempts)
+        await self.settle()
+
+    async def counted(self, attempts: int) -> None:
+        """Wait until an insight about messages counts so many attempts."""
+        book = self.gateway.control.insights.book
+
+        async def enough() -> bool:
+            return any(insight.attempts >= attempts for insight in book.open_of("messages"))
+
+        await self.until(enough, f"{attempts} attempts")
 
     async def minutes(self, number: float) -> None:
         """Let minutes pass without any attempt."""

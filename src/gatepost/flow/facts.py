@@ -2,18 +2,23 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from gatepost.deliver.targets import Target
 from gatepost.diagnose.causes import rank
 from gatepost.flow.insights import Insights
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
+from gatepost.flow.refusals import RefusalsOf
 from gatepost.model.attempt import Failure, SessionFacts
 from gatepost.model.evidence import Answer, Drops, Facts, ObjectEdit, Ranking
-from gatepost.model.failure import Verdict
+from gatepost.model.failure import LastError, Verdict
 from gatepost.model.insight import HostRow, Insight, Scope
 from gatepost.model.mail import Item
+from gatepost.model.objects import Connector
 from gatepost.queue.lane import Lane
+from gatepost.route.decide import Router
+from gatepost.telemetry.flows import COARSE_MS, KEPT_MS
 
 EDITS = 200
 DROPS = 20
@@ -26,6 +31,7 @@ class FactsOf:
         self._journey = journey
         self._insights = insights
         self._drops: dict[int, deque[tuple[str, int, int]]] = {}  # phase, octets sent, size of the message
+        self._refusals = RefusalsOf(journey)
         self.authoritative: Callable[[int], tuple[Answer, ...]] = lambda destination_id: ()
 
     async def ranking(self, fingerprint: str) -> Ranking | None:
@@ -67,13 +73,18 @@ class FactsOf:
             last_failure=insight.last_seen,
             last_success=last_success,
             attempts=insight.attempts,
-            edits=await self._edits(where.connector),
+            edits=await self._edits(where.connector, lane),
             dns_then=_answers([row for row in rows if row.last_success]),
             dns_now=_answers(current or sick),
             hosts=tuple(current or rows),
             neighbours=self._insights.neighbours(where.destination_id, where.failure_class, now),
             dns_authoritative=self.authoritative(where.destination_id),
             drops=self._dropped(where.destination_id),
+            refusals=await self._refusals.of(where.destination_id, where.failure_class),
+            last_delivery=lane.last_success_at if lane is not None else 0,
+            taken=self._taken(where.destination_id, now),
+            login=bool(connector is not None and connector.username),
+            port=_port(error),
             certificate=latest.certificate if latest is not None else None,
             certificate_before=latest.certificate_before if latest is not None else None,
         )
@@ -88,16 +99,46 @@ class FactsOf:
             tuple(sent for _, sent, _ in broke),
         )
 
-    async def _edits(self, connector: str) -> tuple[ObjectEdit, ...]:
-        """Return who changed the connector, newest first; being made counts as a change of everything."""
+    def _taken(self, destination_id: int, now: int) -> int:
+        """Return how many recipients were delivered at a destination within the time that mail flow is counted for."""
+        return sum(
+            number
+            for _, ways in self._journey.world.flows.since(now - KEPT_MS[COARSE_MS])
+            for way, number in ways.items()
+            if way.destination == destination_id and way.outcome == "delivered"
+        )
+
+    async def _edits(self, connector: str, lane: Lane | None) -> tuple[ObjectEdit, ...]:
+        """Return who changed the connector, newest first; for mail without any, who changed one that took it."""
+        homeless = lane.key.next_hop if lane is not None and lane.key.kind == "none" else ""
         found = []
         for entry in await self._journey.store.history(EDITS):
-            if entry.kind != "connector" or entry.name != connector or not entry.before or not entry.after:
-                continue
             before, after = entry.before, entry.after
-            changed = tuple(k for k in {**before, **after} if before.get(k) != after.get(k))
-            found.append(ObjectEdit(entry.kind, entry.name, entry.at, entry.who, changed, {}, {}))
+            mine = entry.name == connector and after
+            if (
+                entry.kind != "connector"
+                or not before
+                or not (mine or (homeless and self._took(before, homeless)))
+            ):
+                continue
+            fields = (
+                tuple(k for k in {**before, **after} if before.get(k) != after.get(k)) if after else ("name",)
+            )
+            found.append(ObjectEdit(entry.kind, entry.name, entry.at, entry.who, fields, {}, {}))
         return tuple(found)
+
+    def _took(self, before: Mapping[str, object], domain: str) -> bool:
+        """Tell whether a connector as it was took mail for a domain."""
+        names = before.get("domains")
+        connector = Connector(
+            "before",
+            domains=tuple(str(name) for name in names) if isinstance(names, list) else (),
+            all_accepted_domains=before.get("all_accepted_domains") is True,
+            use_mx=True,
+            enabled=before.get("enabled") is not False,
+        )
+        router = Router(replace(self._journey.world.objects, connectors=(connector,)))
+        return router.route(f"x@{domain}").destination.connector == connector.name
 
     # ---------------------------------------------------------------- the journey tells
 
@@ -110,6 +151,7 @@ class FactsOf:
             broke = (str(failure.phase), failure.bytes_sent, size if isinstance(size, int) else 0)
             self._drops.setdefault(lane.id, deque(maxlen=DROPS)).append(broke)
             self._journey.delivered_sizes.setdefault(lane.id, 0)
+        self._refusals.note(lane, verdict, more)
 
     def resolved(self, lane: Lane, targets: Sequence[Target]) -> None:
         """Nothing: the rows of hosts know what a name leads to."""
@@ -125,6 +167,11 @@ class FactsOf:
 
     def ended(self, lane: Lane, item: Item, final: Sequence[Final]) -> None:
         """Nothing."""
+
+
+def _port(error: LastError | None) -> int:
+    port = error.address.rpartition(":")[2] if error is not None else ""
+    return int(port) if port.isdecimal() else 0
 
 
 def _answers(rows: Sequence[HostRow]) -> tuple[Answer, ...]:

@@ -55,6 +55,18 @@ class Drops:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusals:
+    """Whose mail a destination refused lately in this class, as far as this process remembers (the latest 50)."""
+
+    messages: int = 0
+    recipients: tuple[str, ...] = ()  # distinct addresses, the latest first
+    known: tuple[str, ...] = ()  # of them, those that our own lists of recipients have
+    senders: tuple[str, ...] = ()  # distinct, "" for the null sender, the latest first
+    foreign: tuple[str, ...] = ()  # of them, those whose domains are none of ours
+    smallest: int = 0  # octets
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that causes are ranked by; nothing in here is a guess. Times are ms since 1970, 0 for never."""
 
@@ -83,6 +95,13 @@ class Facts:
     hosts: tuple[HostRow, ...] = ()
     neighbours: Neighbours = Neighbours()
     drops: Drops = Drops()
+    refusals: Refusals = Refusals()
+    last_delivery: int = (
+        0  # of a message, by this process; `last_success` may be a connection that was ready for mail
+    )
+    taken: int = 0  # recipients that were delivered there in the last week
+    login: bool = False  # the connector has a user name
+    port: int = 0  # that the latest attempt went to
     certificate: CertificateSummary | None = None
     certificate_before: CertificateSummary | None = None
     probe: ProbeResult | None = None
