@@ -64,12 +64,12 @@ class _Shown(NamedTuple):
         "what to do. Works offline, without a gateway; exit 1 if nothing could be explained."
     ),
     "gatepost explain '450 4.4.316 Connection refused'\ngatepost explain bounce.eml --json\n"
-    "gatepost explain --summary --since 24h /var/log/mail.log\ngatepost explain --follow /var/log/mail.log --send\n"
+    "gatepost explain --summary --since 3d /var/log/mail.log*\ngatepost explain --follow /var/log/mail.log --send\n"
     "tail -100 /var/log/mail.log | gatepost explain -",
     params=[
         argument("things", nargs=-1, metavar="TEXT | FILE | -"),
         option("--kind", type=click.Choice(KINDS), text=tr("Read it as this (else recognised by itself).")),
-        flag("--summary", text=tr("Show the picture of a log: what is stuck, since when, how many, why.")),
+        flag("--summary", text=tr("Show the picture of logs: what is stuck, since when, how many, why.")),
         flag("--follow", text=tr("Keep a live table of a log that is being written, through its rotation.")),
         flag("--send", text=tr("With --summary or --follow: send the insights to a running gateway.")),
         option(
@@ -125,17 +125,17 @@ def _whole_log(state: State, sources: Sequence[str], kind: str, options: Mapping
     now = time.time_ns() // 1_000_000
     since = log.since_of(options["since"] or "", now)
     wanted = log.wanted_of(options["to"] or "", options["failure_class"] or "", options["top"] or MOST)
-    if len(sources) != 1:
-        raise Refusal(tr("Give one log at a time."), USAGE)
     system = (options["system"] or "") if options["send"] else None
     if options["follow"]:
+        if len(sources) != 1:
+            raise Refusal(tr("--follow takes one log; --summary takes several."), USAGE)
         from gatepost.cli.explain_follow import follow  # noqa: PLC0415 - for this alone
 
         return follow(state, sources[0], kind, wanted, since, system)
     try:
-        reading = log.read_source(sources[0], kind, now, since, state.say)
+        reading = log.read_sources(sources, kind, now, since, state.say)
     except OSError as problem:
-        raise _unreadable(sources[0], problem) from problem
+        raise _unreadable(problem.filename or sources[0], problem) from problem
     return log.show(reading, wanted, state, system)
 
 

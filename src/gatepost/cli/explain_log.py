@@ -2,8 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -11,9 +10,9 @@ from gatepost.cli.frame import DONE, NEGATIVE, USAGE, Refusal, State, tr
 from gatepost.cli.output import print_json, when, width
 from gatepost.explain.lines.fields import delay_ms
 from gatepost.explain.lines.syslog import iso_ms
-from gatepost.explain.log.reading import Reading, read_log, read_records
+from gatepost.explain.log.many import read_all, size_of
+from gatepost.explain.log.reading import Reading
 from gatepost.explain.log.summary import LogInsight, LogSummary, Wanted, is_class, next_step, summary_of
-from gatepost.explain.sources import opened, path_of, records_in, records_of, written_at
 from gatepost.model.failure import clean, iso
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -53,28 +52,15 @@ def class_of(text: str) -> str:
     return text
 
 
-def read_source(what: str, kind: str, now: int, since: int, say: Callable[[str], str]) -> Reading:
-    """Read a log, or whatever else a word of the command line names, to its end."""
-    path = path_of(what) if what != "-" else None
-    if what != "-" and (path is None or path.is_dir()):
-        return read_records(records_of(what, sys.stdin.buffer, kind, now=now), since)
-    if path is None:
-        return _read_stream(sys.stdin.buffer, 0, kind, now, since, say)
-    with path.open("rb") as stream:
-        return _read_stream(stream, path.stat().st_size, kind, written_at(path, now), since, say)
-
-
-def _read_stream(
-    stream: BinaryIO, size: int, kind: str, now: int, since: int, say: Callable[[str], str]
+def read_sources(
+    sources: Sequence[str], kind: str, now: int, since: int, say: Callable[[str], str]
 ) -> Reading:
-    progress = Progress(size, say)
-    evidence = opened(stream, now, told=progress.add)
-    if evidence.found == "log":
-        reading = read_log(evidence.stream, kind, evidence.now, since=since)
-    else:
-        reading = read_records(records_in(evidence, kind), since)
-    progress.end()
-    return reading
+    """Read logs, or whatever else words of the command line name, to their end."""
+    progress = Progress(size_of(sources), say)
+    try:
+        return read_all(sources, sys.stdin.buffer, kind, now, since, progress.add)
+    finally:
+        progress.end()
 
 
 class Progress:

@@ -72,6 +72,18 @@ def test_options_choose_among_failures_too(tmp_path, capsys):
     assert main(["explain", "--summary", str(path), "--since", "soon"]) == 2
 
 
+def test_several_logs_have_one_picture_and_one_alone_is_followed(tmp_path, capsys):
+    first, second = tmp_path / "mail.log.1", tmp_path / "mail.log"
+    first.write_bytes(log(2))
+    second.write_bytes(log(3, start=10))
+    assert main(["explain", "--summary", "--json", str(second), str(first)]) == 0
+    assert json.loads(capsys.readouterr().out)["stuck"] == 5
+    assert main(["explain", "--follow", str(second), str(first)]) == 2
+    assert "--follow takes one log" in capsys.readouterr().err
+    assert main(["explain", "--summary", str(second), str(tmp_path / "mail.log.9")]) == 2
+    assert "mail.log.9 cannot be read" in capsys.readouterr().err
+
+
 def test_bounces_and_texts_have_a_picture_too(capsys):
     assert main(["explain", "--summary", "--json", "550 5.1.1 <b@far.example>: User unknown"]) == 0
     assert json.loads(capsys.readouterr().out)["insights"][0]["class"] == "recipient_unknown"

@@ -42,6 +42,10 @@ class LineReader:
         self._joins = Joins(kind)
         self._telling = _TELLING.get(kind, ())
 
+    def written(self, now: int) -> None:
+        """Hear when the log that is read next was written last (ms since 1970)."""
+        self._now = now
+
     def block(self, data: bytes) -> None:
         """Count what whole lines say."""
         for record in self.records(data):

@@ -55,11 +55,15 @@ class PostfixReader:
     def __init__(self, tally: Tally, bad: Bad, now: int) -> None:
         self._tally = tally
         self._bad = bad
-        self._now = now
-        self._clock = Clock(now)
+        self.written(now)
         self._reasons = Reasons(self.kind)
         self._names: dict[bytes, str] = {}
         self._relays: dict[bytes, tuple[str, str, str]] = {}
+
+    def written(self, now: int) -> None:
+        """Hear when the log that is read next was written last (ms since 1970)."""
+        self._now = now
+        self._clock = Clock(now)
 
     def block(self, data: bytes) -> None:
         """Read whole lines."""

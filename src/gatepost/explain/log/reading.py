@@ -22,6 +22,9 @@ class Reader(Protocol):
     def block(self, data: bytes) -> None:
         """Count what whole lines say."""
 
+    def written(self, now: int) -> None:
+        """Hear when the log that is read next was written last (ms since 1970)."""
+
 
 class Reading(NamedTuple):
     """A log that is being read, or has been."""
@@ -37,21 +40,67 @@ def reading_of(head: bytes, kind: str, now: int, since: int = 0) -> Reading:
 
     `now` (ms since 1970) is when it ended; what was before `since` (seconds) is not counted.
     """
-    kind = kind if kind in LOG_KINDS else log_kind(head)
     tally, bad = Tally(since), Bad()
-    reader: Reader = (
-        PostfixReader(tally, bad, now) if kind == "postfix" else LineReader(kind, tally, bad, now)
-    )
-    return Reading(kind, tally, bad, reader)
+    reader = _reader(kind if kind in LOG_KINDS else log_kind(head), tally, bad, now)
+    return Reading(reader.kind, tally, bad, reader)
+
+
+def _reader(kind: str, tally: Tally, bad: Bad, now: int) -> Reader:
+    if kind == "postfix":
+        return PostfixReader(tally, bad, now)
+    return LineReader(kind, tally, bad, now)
+
+
+class Course:
+    """Logs, and records of mails and texts, that are read one after another and counted as one log.
+
+    `wanted` forces whose logs they are; what was before `since` (seconds since 1970) is not counted.
+    """
+
+    def __init__(self, wanted: str, since: int = 0) -> None:
+        self.wanted = wanted
+        self._tally = Tally(since)
+        self._bad = Bad()
+        self._readers: dict[str, Reader] = {}
+        self._kinds: list[str] = []
+
+    def log(self, source: Source, now: int, told: Told | None = None) -> None:
+        """Read a log to its end; `now` (ms since 1970) is when it ended."""
+        reader: Reader | None = None
+        for block in blocks(source, told):
+            reader = reader or self._of(block[:200_000], now)
+            reader.block(block)
+
+    def records(self, records: Iterable[Record]) -> None:
+        """Count records as those of a log."""
+        reader = LineReader("log", self._tally, self._bad, 0)
+        for number, record in enumerate(records):
+            if not number:
+                self._kinds.append(record.kind)
+            self._bad.lines += 1
+            reader.count(record)
+
+    def _of(self, head: bytes, now: int) -> Reader:
+        kind = self.wanted if self.wanted in LOG_KINDS else log_kind(head)
+        self._kinds.append(kind)
+        reader = self._readers.get(kind)
+        if reader is None:
+            reader = self._readers[kind] = _reader(kind, self._tally, self._bad, now)
+        reader.written(now)
+        return reader
+
+    def reading(self) -> Reading:
+        """Return what has been counted; its kind is the first one's."""
+        kind = self._kinds[0] if self._kinds else ""
+        reader = self._readers.get(kind) or LineReader("log", self._tally, self._bad, 0)
+        return Reading(kind or "text", self._tally, self._bad, reader)
 
 
 def read_log(source: Source, kind: str, now: int, told: Told | None = None, since: int = 0) -> Reading:
     """Read a log to its end."""
-    reading: Reading | None = None
-    for block in blocks(source, told):
-        reading = reading or reading_of(block[:200_000], kind, now, since)
-        reading.reader.block(block)
-    return reading or reading_of(b"", kind, now, since)
+    course = Course(kind, since)
+    course.log(source, now, told)
+    return course.reading()
 
 
 def records_of_log(source: Source, kind: str, now: int) -> Iterator[Record]:
@@ -65,11 +114,6 @@ def records_of_log(source: Source, kind: str, now: int) -> Iterator[Record]:
 
 def read_records(records: Iterable[Record], since: int = 0) -> Reading:
     """Count records of mails and texts as those of a log."""
-    tally, bad = Tally(since), Bad()
-    reader = LineReader("log", tally, bad, 0)
-    kind = ""
-    for record in records:
-        kind = kind or record.kind
-        bad.lines += 1
-        reader.count(record)
-    return Reading(kind or "text", tally, bad, reader)
+    course = Course("", since)
+    course.records(records)
+    return course.reading()
