@@ -28,6 +28,8 @@ PAGES = (
     "/", "/map", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/new",
     "/connectors/to-old-exchange", "/sources", "/domains", "/domains/fabrikam.example", "/diagnostics", "/alerts",
     "/policies", "/policies/mail-stuck", "/channels", "/reports", "/reports?report=ndr", "/reports?report=connectors",
+    "/reports?report=tls", "/reports?report=quota", "/certificates", "/validations",
+    "/nodes", "/ndr", "/ndr?kind=delay&language=zh-CN",
     "/audit", "/knowledge", "/knowledge/connection_refused", "/settings", "/account",
 )  # fmt: skip
 KEPT = (
@@ -35,7 +37,7 @@ KEPT = (
     ("map", "/map", "en", "light"), ("queues", "/queues", "en", "dark"),
     ("connector", "/connectors/new", "zh-CN", "light"),
 )  # fmt: skip
-WIDTHS = (1440, 360)
+WIDTHS = (1440, 320)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ PAGES = (
     "/domains", "/domains/contoso.example", "/explain", "/diagnostics", "/alerts", "/policies",
     "/policies/mail-stuck", "/channels", "/reports", "/reports?report=ndr", "/reports?report=connectors",
     "/reports?report=domains", "/audit", "/knowledge", "/knowledge/connection_refused", "/settings",
+    "/certificates", "/nodes", "/ndr", "/validations", "/reports?report=tls", "/reports?report=quota",
 )  # fmt: skip
 
 

@@ -161,7 +161,8 @@ def looking(asker: Asker) -> None:
                  "/reports/ndr", "/reports/connectors", "/reports/flow", "/reports/domains", "/flow"):  # fmt: skip
         asker.some(path)
     for path in ("/queue/audit", "/health", "/doctor", "/objects", "/objects/export", "/foresight", "/openapi.json",
-                 "/reports/quota"):  # fmt: skip
+                 "/reports/quota", "/reports/certificates", "/reports/tls", "/nodes", "/ndr/preview",
+                 "/validations"):  # fmt: skip
         asker.ask("GET", path)
     asker.ask("GET", "/route/explain", address="ann@contoso.example")
     asker.ask("GET", "/domains/{name}/dry-run", name="contoso.example")

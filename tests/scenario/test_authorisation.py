@@ -39,7 +39,8 @@ API: dict[str, tuple[str, ...]] = {
         "GET /queue", "GET /queue/audit", "GET /route/explain", "GET /messages", "GET /messages/{message_id}",
         "GET /trace", "GET /insights", "GET /insights/{insight}", "GET /insights/{insight}/why",
         "GET /insights/{insight}/history", "GET /reports/queued", "GET /reports/ndr", "GET /reports/connectors",
-        "GET /reports/domains", "GET /reports/flow", "GET /reports/quota", "GET /flow",
+        "GET /reports/domains", "GET /reports/flow", "GET /reports/quota", "GET /reports/certificates",
+        "GET /reports/tls", "GET /flow", "GET /nodes", "GET /ndr/preview", "GET /validations",
         "GET /jobs", "GET /jobs/{job}", "POST /explain", "POST /explain/file", "GET /foreign",
         "GET /foresight", "GET /events", "GET /audit", "GET /audit/looks", "GET /fixes", "GET /fixes/plan",
         "GET /domains/{name}/dry-run",
@@ -80,7 +81,8 @@ PAGES: dict[str, tuple[str, ...]] = {
         "GET /queues/{destination}", "GET /jobs/{job}", "GET /explain", "POST /explain", "GET /messages",
         "GET /messages/{message}",
         "GET /trace", "GET /alerts", "GET /reports", "GET /audit", "GET /knowledge", "GET /knowledge/{name}",
-        "GET /settings", "GET /diagnostics", *(f"GET /{kind}" for kind in KINDS),
+        "GET /settings", "GET /diagnostics", "GET /certificates", "GET /nodes", "GET /ndr", "GET /validations",
+        *(f"GET /{kind}" for kind in KINDS),
         *(f"GET /{kind}/{{name}}" for kind in KINDS),
     ),
     "operate": (
@@ -89,7 +91,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "POST /changes/{change}/undo", "POST /queues/{verb}", "POST /messages/act",
         "POST /jobs/{job}/{verb}", "POST /test-mail",
         "GET /messages/{message}/content",
-        "POST /alerts/{verb}", "POST /check",
+        "POST /alerts/{verb}", "POST /check", "POST /validations",
     ),
     "admin": (
         "GET /setup", "POST /setup", "POST /settings/{verb}", *(f"GET /{kind}/new" for kind in KINDS),

@@ -213,7 +213,8 @@ PAGES = (
     "/sources", "/sources/new", "/domains", "/domains/refused.test", "/diagnostics", "/explain", "/alerts", "/policies",
     "/policies/mail-stuck", "/channels", "/channels/new", "/reports", "/reports?report=ndr",
     "/reports?report=connectors", "/reports?report=domains", "/audit", "/knowledge", "/knowledge/connection_refused",
-    "/settings", "/account",
+    "/settings", "/account", "/certificates", "/nodes", "/ndr", "/validations",
+    "/reports?report=tls", "/reports?report=quota",
 )  # fmt: skip
 LOOKS = [(language, theme) for language in ("en", "zh-CN") for theme in ("light", "dark")]
 RULES = {

@@ -54,10 +54,11 @@ daily_limit = 1000
 PAGES = (
     "/", "/map", "/insights", "/queues", "/messages", "/trace", "/connectors", "/sources", "/domains", "/diagnostics",
     "/alerts", "/alerts?all=1", "/policies", "/channels", "/reports", "/reports?report=ndr",
-    "/reports?report=connectors", "/reports?report=domains", "/audit", "/settings", "/overview.json", "/queues.json",
+    "/reports?report=connectors", "/reports?report=domains", "/audit", "/settings", "/certificates", "/validations",
+    "/nodes", "/reports?report=tls", "/reports?report=quota", "/certificates.json", "/overview.json", "/queues.json",
     "/insights.json", "/messages.json", "/trace.json", "/alerts.json",
 )  # fmt: skip
-REPORTS = ("queued", "ndr", "connectors", "domains", "flow", "quota")
+REPORTS = ("queued", "ndr", "connectors", "domains", "flow", "quota", "certificates", "tls")
 
 
 def quoted(text: str) -> bytes:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from gatepost.admin.queue import QueueUseCases
 from gatepost.admin.service import Service
 from gatepost.config.objects import from_tables
+from gatepost.config.settings import Ndr
 from gatepost.fix.edit import Target
 from gatepost.fix.offers import Situation
 from gatepost.flow.foreign import Foreign
@@ -17,6 +18,7 @@ from gatepost.insight.hosts import Hosts
 from gatepost.model.failure import LastError
 from gatepost.model.fix import Effect
 from gatepost.model.ids import first_of, to_text
+from gatepost.model.node import Listener, Node, Resolver
 from gatepost.model.objects import Objects
 from gatepost.model.route import Candidate, DestinationKey, Route
 from gatepost.route.decide import Router
@@ -323,8 +325,13 @@ class FakeGateway:
         self.objects: Objects = replace(from_tables(TABLES), revision=7)
         self.settings = SimpleNamespace(
             hostname="gw1.example",
-            admin=SimpleNamespace(tls_certificate=None, tls_key=None, session_expiry=3600),
+            admin=SimpleNamespace(
+                tls_certificate=None, tls_key=None, listen="127.0.0.1:8025", session_expiry=3600
+            ),
+            smtp=SimpleNamespace(tls_certificate=None, listen=("127.0.0.1:2525",)),
+            ndr=Ndr(languages=(("contoso.example", "zh-CN"),)),
         )
+        self.lanes = {}
         self.done = []
         self.saved = []
         self.kept_tokens = {}
@@ -394,7 +401,16 @@ class FakeGateway:
         return NOW
 
     def live(self):
-        return {}
+        return self.lanes
+
+    def node(self):
+        listeners = (Listener("smtp", "127.0.0.1:2525", False), Listener("admin", "127.0.0.1:8025", False))
+        return Node(
+            number=7, hostname="gw1.example", pid=4711, started_at=NOW - HOUR, listeners=listeners,
+            resolvers=(Resolver("192.0.2.53:53", silent=True),), connections_in=2, connections_out=1, memory=1 << 26,
+            memory_limit=1 << 30, disk_free=5 << 30, disk_total=100 << 30, disk_least=5 << 30, pressure=self.short,
+            clock_gap_ms=0,
+        )  # fmt: skip
 
     def expiry_of(self, state):
         return 24 * HOUR

@@ -103,9 +103,11 @@ class CheckUseCases:
         found = await self._gateway.validating.validate(requests, caller.name, message=message)
         return cast("ValidationJson", found)
 
-    async def validations(self, name: str) -> list[ValidationJson]:
-        """Return the validations of a connector, newest first."""
-        found = await self._gateway.validating.kept(self._connector(name).name)
+    async def validations(self, name: str = "") -> list[ValidationJson]:
+        """Return the latest validations of a connector, or of all, newest first."""
+        if name:
+            self._connector(name)
+        found = await self._gateway.validating.kept(name)
         return [cast("ValidationJson", dict(one)) for one in found]
 
     def _connector(self, name: str) -> Connector:

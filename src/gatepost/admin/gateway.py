@@ -19,6 +19,7 @@ from gatepost.flow.quota import Quota
 from gatepost.flow.validating import Validating
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because, Ranking
+from gatepost.model.node import Node
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.storage.interface import Change, DestinationState, Store
@@ -55,6 +56,9 @@ class Gateway(Protocol):
 
     def now(self) -> int:
         """Return the wall clock."""
+
+    def node(self) -> Node:
+        """Return this process as it is now."""
 
     def live(self) -> Mapping[int, DestinationState]:
         """Return the destinations that this process works at, by id; state may be `active` here."""

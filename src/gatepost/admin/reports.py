@@ -38,6 +38,7 @@ class Report:
     since: int = 0
     until: int = 0
     sampled: bool = False
+    more: Mapping[str, object] = field(default_factory=dict)  # beside the table: sums, a course
 
     def to_json(self) -> Json:
         """Return the report as programs read it."""
@@ -47,6 +48,7 @@ class Report:
             "until": when(self.until),
             "sampled": self.sampled,
             "rows": list(self.rows),
+            **self.more,
         }
 
     def to_csv(self) -> str:

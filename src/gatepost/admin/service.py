@@ -12,9 +12,11 @@ from gatepost.admin.answers.queue import CandidateJson, RouteJson
 from gatepost.admin.answers.system import DoctorJson, FindingJson, ProcessHealth, Readiness, ReloadedJson
 from gatepost.admin.audit import AuditUseCases
 from gatepost.admin.auth import TokenUseCases
+from gatepost.admin.certificates import CertificateUseCases
 from gatepost.admin.checks import CheckUseCases
 from gatepost.admin.doctor import ERROR, OK, Finding, examine
 from gatepost.admin.domains import DomainUseCases
+from gatepost.admin.encryption import EncryptionUseCases
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.events import EventUseCases
 from gatepost.admin.explain import ExplainUseCases
@@ -25,6 +27,8 @@ from gatepost.admin.gateway import Gateway
 from gatepost.admin.insights import InsightUseCases
 from gatepost.admin.jobs import JobUseCases
 from gatepost.admin.messages import MessageUseCases
+from gatepost.admin.ndr import NdrUseCases
+from gatepost.admin.nodes import NodeUseCases
 from gatepost.admin.objects import ObjectUseCases
 from gatepost.admin.oidc import Provider
 from gatepost.admin.queue import QueueUseCases
@@ -59,6 +63,10 @@ class Service:
         self.audit = AuditUseCases(gateway, self.objects, self.fixes, self.jobs)
         self.reports = ReportUseCases(gateway, self.queue)
         self.flows = FlowUseCases(gateway, self.queue)
+        self.certificates = CertificateUseCases(gateway)
+        self.encryption = EncryptionUseCases(gateway, self.queue)
+        self.nodes = NodeUseCases(gateway)
+        self.ndr = NdrUseCases(gateway)
         self.events = EventUseCases(gateway, self.queue)
 
     def route_explain(self, address: str) -> RouteJson:

@@ -33,6 +33,7 @@ from gatepost.flow.jobs import Jobs
 from gatepost.flow.journey import Journey
 from gatepost.flow.mail_out import keep
 from gatepost.flow.names import Names
+from gatepost.flow.node import node_of
 from gatepost.flow.quota import Quota
 from gatepost.flow.records import Final
 from gatepost.flow.rerouting import release_deferred
@@ -44,6 +45,7 @@ from gatepost.model.evidence import Because, Ranking
 from gatepost.model.failure import Phase, Reason
 from gatepost.model.ids import to_text
 from gatepost.model.mail import Item, QueuedRecipient
+from gatepost.model.node import Node
 from gatepost.model.objects import Objects
 from gatepost.model.route import Route
 from gatepost.queue.lane import Lane
@@ -77,6 +79,7 @@ class Control:
         self._apply = apply
         self._reload = reload
         self.started = False
+        self._started_at = journey.world.now()
         self.fixing: Fixing
         self.jobs: Jobs
         self.alerting: Alerting
@@ -119,6 +122,10 @@ class Control:
     def now(self) -> int:
         """Return the wall clock."""
         return self._world.now()
+
+    def node(self) -> Node:
+        """Return this process as it is now."""
+        return node_of(self._world, self._started_at)
 
     def live(self) -> Mapping[int, DestinationState]:
         """Return the destinations that this process works at, with the state that people are shown."""

@@ -46,6 +46,8 @@ COMMANDS = {
     "route": ("gatepost.cli.route:route", tr("Where an address goes, and why.")),
     "user": ("gatepost.cli.user:user", tr("Who may sign in to the admin centre.")),
     "token": ("gatepost.cli.token:token", tr("Tokens for programs that use the API.")),
+    "ndr": ("gatepost.cli.ndr:ndr", tr("Reports to senders: how they look.")),
+    "node": ("gatepost.cli.node:node", tr("The nodes of the gateway: what each listens to and uses.")),
     "doctor": ("gatepost.cli.doctor:doctor", tr("Look for what would stop mail on this machine.")),
 }
 

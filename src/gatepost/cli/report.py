@@ -20,7 +20,10 @@ SINCE = option(
 )
 UNTIL = option("--until", metavar="WHEN", default="", text=tr("A duration before now or a time; else now."))
 WINDOW = option("--window", metavar="TIME", default="24h", text=tr("1h, 4h, 24h or 7d back from now."))
-TIMES = {"queued_since", "oldest_expires_at", "next_attempt_at", "last_success", "until"}
+TIMES = {
+    "queued_since", "oldest_expires_at", "next_attempt_at", "last_success", "until", "not_after", "last_seen",
+}  # fmt: skip
+SAID = ("dimension", "level", "direction", "version")  # columns whose words are our own
 DIMENSIONS = ["organisation", "domain", "connector", "source", "client", "sender"]
 WORDS = {
     "organisation": tr("organisation"),
@@ -32,6 +35,9 @@ WORDS = {
     "fine": tr("fine"),
     "warned": tr("warned"),
     "limited": tr("limited"),
+    "received": tr("received"),
+    "sent": tr("sent"),
+    "clear": tr("in clear"),
 }
 
 
@@ -66,8 +72,10 @@ def _print(state: State, name: str, columns: dict[str, str], as_csv: bool, **que
 
 
 def _cell(row: dict[str, Any], key: str, say: Any) -> object:
-    if key in ("dimension", "level"):
-        return say(WORDS[row[key]])
+    if key in SAID:
+        return say(WORDS.get(row[key], row[key]))
+    if key == "share":
+        return f"{row[key]:.1%}"
     if key in TIMES:
         return when(row[key], say)
     return size(row[key]) if key == "bytes" else row[key]
@@ -161,6 +169,53 @@ def flow(state: State, window: str, as_csv: bool) -> int:
         "recipients": tr("Recipients"),
     }
     return _print(state, "flow", columns, as_csv, window=window)
+
+
+@verb(
+    report,
+    "certificates",
+    tr("Every certificate of servers and of our own listeners, those that end first at the top."),
+    "gatepost report certificates --within 30d",
+    params=[
+        option("--within", metavar="DURATION", default="", text=tr("Only those that end within (30d).")),
+        csv_flag(),
+    ],
+)
+def certificates(state: State, within: str, as_csv: bool) -> int:
+    """Report certificates."""
+    columns = {
+        "days_left": tr("Days left"),
+        "not_after": tr("Valid until"),
+        "host": tr("Host"),
+        "connector": tr("Connector"),
+        "subject": tr("Certificate"),
+        "issuer": tr("Issuer"),
+        "tls": tr("TLS"),
+        "verdict": tr("Verdict"),
+        "last_seen": tr("Last seen"),
+    }
+    return _print(state, "certificates", columns, as_csv, within=within or None)
+
+
+@verb(
+    report,
+    "tls",
+    tr("How much mail travels under TLS: by source or connector, domain and version."),
+    "gatepost report tls --window 7d",
+    params=[WINDOW, csv_flag()],
+)
+def tls(state: State, window: str, as_csv: bool) -> int:
+    """Report TLS."""
+    columns = {
+        "direction": tr("Direction"),
+        "source": tr("Source"),
+        "connector": tr("Connector"),
+        "domain": tr("Domain"),
+        "version": tr("Version"),
+        "recipients": tr("Recipients"),
+        "share": tr("Share"),
+    }
+    return _print(state, "tls", columns, as_csv, window=window)
 
 
 @verb(

@@ -30,7 +30,7 @@ from gatepost.queue import schedule
 from gatepost.queue.lane import Carrier, Lane, LanePolicy
 from gatepost.queue.lanes import Lanes
 from gatepost.storage.interface import Change, DestinationState
-from gatepost.telemetry.flows import ACCEPTED
+from gatepost.telemetry.flows import ACCEPTED, CLEAR, RECEIVED, SENT
 
 
 class Journey:
@@ -81,6 +81,9 @@ class Journey:
         self.world.metrics.accepted(message)
         for recipient in message.recipients:
             self.world.flows.count(message.source, recipient.address, recipient.destination_id, ACCEPTED)
+            if message.tls is not None:
+                travelled = RECEIVED + (message.tls or CLEAR)
+                self.world.flows.count(message.source, recipient.address, 0, travelled)
         self.world.tell("message.accepted", lines.accepted(message))
         if len(message.recipients) == 1:
             self._enqueue(message, message.recipients[0].destination_id, message.recipients)
@@ -290,6 +293,9 @@ class Journey:
             self.delivered_sizes[lane.id] = max(self.delivered_sizes[lane.id], item.size)
         world.metrics.delivered(lane.key.connector)
         world.flows.count(item.source, recipient.address, lane.id, "delivered")
+        if lane.key.kind in ("smart", "mx"):
+            travelled = SENT + (session.tls.version if session.tls is not None else CLEAR)
+            world.flows.count("", recipient.address, lane.id, travelled)
         waited = now - item.accepted_at
         text = reply.text if reply else ""
         world.tell("message.delivered", lines.delivered(item, recipient, where, text, spent, waited))

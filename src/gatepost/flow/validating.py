@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from gatepost.flow.checking import Checking, CheckRequest
 from gatepost.flow.journey import Journey
 from gatepost.flow.mail_out import send_through
+from gatepost.flow.probe_records import stage_json
 from gatepost.model.document import Document
 from gatepost.model.failure import iso
 from gatepost.model.ids import to_text
@@ -54,6 +55,7 @@ class Validating:
         return {
             "task": "check", "recipient": request.recipient, "ok": found.ok, "working": found.working,
             "hosts": found.hosts, "result": error.text() if error is not None else "",
+            "stages": [stage_json(stage._replace(evidence={})) for stage in found.stages],
         }  # fmt: skip
 
     async def _message(self, connector: Connector, request: CheckRequest) -> Json:
@@ -69,9 +71,10 @@ class Validating:
         kept = Document(VALIDATION, f"{name}/{number}", now, result)
         self._journey.store.write(Change(documents=(kept, *gone)))
 
-    async def kept(self, name: str) -> list[Mapping[str, object]]:
-        """Return the validations of a connector, newest first."""
-        found = await self._journey.store.documents(VALIDATION, prefix=f"{name}/", limit=KEPT)
+    async def kept(self, name: str = "", limit: int = KEPT) -> list[Mapping[str, object]]:
+        """Return the latest validations of a connector, or of all, newest first."""
+        prefix = f"{name}/" if name else ""
+        found = await self._journey.store.documents(VALIDATION, prefix=prefix, limit=limit)
         return [document.data or {} for document in found]
 
 

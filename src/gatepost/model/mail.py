@@ -51,6 +51,7 @@ class NewMessage(NamedTuple):
     spool: bool
     crc: int  # crc32 of the wire form
     claimed: bool = True  # the accepting process delivers it itself, at once
+    tls: str | None = None  # the version under which a client handed it in, "" in clear; None: it is our own
 
 
 class QueuedRecipient(NamedTuple):

@@ -132,6 +132,10 @@ class Resolver:
             _mail_hosts(name, outcome.values, evidence), looked.ttl, implicit=False, evidence=evidence
         )
 
+    def servers(self) -> list[tuple[str, bool]]:
+        """Return whom is asked, and of each server whether it kept silent lately."""
+        return self._servers.silent()
+
     def pin(self, pinned: Mapping[str, tuple[str, ...]]) -> None:
         """Answer for these hosts with these addresses, whatever the servers say, until called again."""
         self._pinned = dict(pinned)

@@ -107,6 +107,11 @@ class NameServers:
         self._silent_until: dict[Server, float] = {}
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
 
+    def silent(self) -> list[tuple[str, bool]]:
+        """Return the servers, and of each whether it kept silent lately."""
+        now = asyncio.get_running_loop().time()
+        return [(endpoint(*server), self._silent_until.get(server, 0.0) > now) for server in self._servers]
+
     async def ask(self, name: str, kind: str) -> Outcome:
         """Ask until one server answers, each at most twice, for at most twice the time of one."""
         async with self._slots:

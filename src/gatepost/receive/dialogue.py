@@ -306,7 +306,8 @@ class Dialogue:
             self._kept(incoming, problem)
 
     def _keep(self, incoming: Incoming, body: bytes | None, crc: int) -> None:
-        message = incoming.message(self._hooks.now(), self._client or self._describe(), body, crc)
+        client, version = self._client or self._describe(), self._cipher.partition(" ")[0]
+        message = incoming.message(self._hooks.now(), client, version, body, crc)
         incoming.kept = True
         try:
             self._hooks.keep(message, lambda error: self._kept(incoming, error))

@@ -62,8 +62,8 @@ class Incoming:
         self.pieces = []
         return body
 
-    def message(self, now: int, client: str, body: bytes | None, crc: int) -> NewMessage:
-        """Return what is to be kept; without a body it is in the file."""
+    def message(self, now: int, client: str, tls: str, body: bytes | None, crc: int) -> NewMessage:
+        """Return what is to be kept, by the version of TLS that it came under; without a body it is in the file."""
         source = self.source
         return NewMessage(
             self.id,
@@ -79,4 +79,5 @@ class Incoming:
             body,
             body is None,
             crc,
+            tls=tls,
         )

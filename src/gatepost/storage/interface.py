@@ -345,6 +345,7 @@ class Health(NamedTuple):
     wal_bytes: int
     free_bytes: int
     lasting: bool = False
+    size_bytes: int = 0  # of the database itself
 
 
 class Store(Protocol):

@@ -13,10 +13,15 @@ FINE_MS = 10 * MINUTE_MS  # a stretch of time of which a day is kept
 COARSE_MS = 60 * MINUTE_MS  # and one of which a week is kept
 KEPT_MS = {FINE_MS: 24 * 60 * MINUTE_MS, COARSE_MS: 7 * 24 * 60 * MINUTE_MS}
 MAX_PENDING = 1000  # ways that are counted before they are folded into the stretches
-MAX_WAYS = 400  # of one stretch
+MAX_WAYS = 600  # of one stretch
 ACCEPTED = "accepted"
 DEFERRED = "deferred"  # failed attempts that are repeated, at whatever they were made
 OUTCOMES = ("delivered", "returned", "failed", "cancelled")
+RECEIVED, SENT = (
+    "received:",
+    "sent:",
+)  # how accepted and delivered mail travelled: what follows is a TLS version
+CLEAR = "clear"  # or this
 
 
 class Way(NamedTuple):

@@ -98,6 +98,7 @@ class Metrics:
         self._connections = Children(
             self._gauge("connections", "Open connections.", "direction", "connector"), 2
         )
+        self._open: dict[str, int] = {"in": 0, "out": 0}
         self._pressure = Children(self._gauge("pressure", "1 while a resource is short.", "resource"), 1)
         self._batch = Histogram(
             "gatepost_commit_changes",
@@ -179,6 +180,11 @@ class Metrics:
     def connections(self, direction: str, connector: str, change: int) -> None:
         """Note that connections were opened (+1) or closed (-1); direction is `in` or `out`."""
         self._connections[direction, connector].inc(change)
+        self._open[direction] += change
+
+    def open_connections(self) -> dict[str, int]:
+        """Return how many connections are open, by direction."""
+        return dict(self._open)
 
     def pressure(self, resource: str, *, on: bool) -> None:
         """Note that a resource has become short, or is not short any more."""

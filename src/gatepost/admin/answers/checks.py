@@ -80,6 +80,7 @@ class TaskJson(TypedDict):
     result: Annotated[str, says("What went wrong, or the server's reply.")]
     hosts: NotRequired[int]
     working: NotRequired[int]
+    stages: NotRequired[Annotated[list[StageJson], says("Every step of the check, without its evidence.")]]
 
 
 class ValidationJson(TypedDict):

@@ -185,6 +185,80 @@ class QuotaReport(ReportHead):
     rows: list[QuotaRow]
 
 
+class CertificateRow(TypedDict):
+    """A certificate that was seen, or one of our own."""
+
+    host: Annotated[str, says("Server that shows it.")]
+    addresses: Annotated[list[str], says("Where it shows it; with our own the listeners.")]
+    side: Annotated[str, says("Whose it is.", ("server", "own"))]
+    connector: ConnectorName
+    subject: str
+    issuer: str
+    names: Annotated[list[str], says("Names that it is good for, fifty at most.")]
+    not_before: Annotated[str | None, at("When it begins.")]
+    not_after: Annotated[str | None, at("When it ends.")]
+    days_left: Annotated[int, says("Whole days until it ends; below 0: since it ended.")]
+    ended: Annotated[bool, says("Whether it has ended.")]
+    tls: Annotated[str, says("Version and cipher of the last connection; may be empty.")]
+    last_seen: Annotated[str | None, at("When it was shown last.")]
+    verdict: Annotated[str, says("What is wrong with it; empty: nothing.")]
+    insight: Annotated[str, says("Fingerprint of the insight about it; may be empty.")]
+    fingerprint: Annotated[str, says("SHA-256 of it, hexadecimal.")]
+
+
+class CertificateReport(ReportHead):
+    """Certificates, those that end first at the top."""
+
+    within: Annotated[str, says("Only those that end within this; empty: all.")]
+    rows: list[CertificateRow]
+
+
+class TlsRow(TypedDict):
+    """How mail of a source, or for a connector, travelled."""
+
+    direction: Annotated[str, says("Handed in by clients, or taken by servers.", ("received", "sent"))]
+    source: Annotated[str, says("Name of the source, with received mail; may be empty.")]
+    connector: Annotated[str, says("Name of the connector, with sent mail; `?` where it is gone.")]
+    domain: Annotated[str, says("Domain of ours that it is for; empty: another.")]
+    version: Annotated[str, says("Version of TLS, or `clear`.")]
+    recipients: int
+    share: Annotated[float, says("Share of the same way in all versions.")]
+
+
+class TlsShare(TypedDict):
+    """How much of something travelled under TLS."""
+
+    recipients: int
+    encrypted: int
+    share: Annotated[float | None, says("From 0 to 1; null where there was nothing.")]
+
+
+class TlsShares(TypedDict):
+    """Both directions."""
+
+    received: TlsShare
+    sent: TlsShare
+
+
+class TlsHour(TypedDict):
+    """Recipients of an hour, and how many of them travelled under TLS."""
+
+    at: Annotated[str | None, at("When it began.")]
+    received: int
+    received_tls: int
+    sent: int
+    sent_tls: int
+
+
+class TlsReport(ReportHead):
+    """How much mail travelled under TLS."""
+
+    window: Annotated[str, says("The time that it is about.")]
+    shares: TlsShares
+    course: list[TlsHour]
+    rows: list[TlsRow]
+
+
 class DomainRow(TypedDict):
     """Where the mail of an accepted domain goes, and whether it arrives."""
 

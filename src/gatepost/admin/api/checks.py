@@ -113,6 +113,12 @@ async def validate(service: Use, caller: Operator, name: str, wanted: ValidateBo
     return await service.checks.validate(caller, name, wanted.recipients, message=wanted.message)
 
 
+@router.get("/validations")
+async def all_validations(service: Use, _caller: Reader) -> list[ValidationJson]:
+    """Return the latest validations of all connectors, newest first."""
+    return await service.checks.validations()
+
+
 @router.get("/connectors/{name}/validations")
 async def validations(service: Use, _caller: Reader, name: str) -> list[ValidationJson]:
     """Return the validations of a connector, newest first."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gatepost.admin.answers.reports import (
+    CertificateReport,
     ConnectorReport,
     DomainReport,
     FlowMap,
@@ -13,6 +14,7 @@ from gatepost.admin.answers.reports import (
     NdrReport,
     QueuedReport,
     QuotaReport,
+    TlsReport,
 )
 from gatepost.admin.api.app import Reader, Use
 from gatepost.admin.api.described import Answer, DescribedRoute
@@ -28,6 +30,8 @@ AsConnectors = Annotated[Response, Answer(ConnectorReport)]
 AsFlow = Annotated[Response, Answer(FlowReport)]
 AsQuota = Annotated[Response, Answer(QuotaReport)]
 AsDomains = Annotated[Response, Answer(DomainReport)]
+AsCertificates = Annotated[Response, Answer(CertificateReport)]
+AsTls = Annotated[Response, Answer(TlsReport)]
 Format = Annotated[str, Query(pattern="^(json|csv)$", description="json or csv (RFC 4180).")]
 Node = Annotated[str, Query(max_length=1000, description="Only what goes through this node of the map.")]
 CSV = media("text/csv", description="The report, as JSON or as CSV.")
@@ -110,6 +114,28 @@ async def quota(
 ) -> AsQuota:
     """Return who named how many recipients that do not exist, the worst first."""
     return answer(await service.reports.quota(dimension), format)
+
+
+@router.get("/reports/certificates", responses=CSV)
+async def certificates(
+    service: Use,
+    _caller: Reader,
+    within: Annotated[str, Query(max_length=40, description="Only those that end within (30d).")] = "",
+    format: Format = "json",  # noqa: A002
+) -> AsCertificates:
+    """Return every certificate of servers and of our own listeners, those that end first at the top."""
+    return answer(await service.certificates.report(within), format)
+
+
+@router.get("/reports/tls", responses=CSV)
+async def tls(
+    service: Use,
+    _caller: Reader,
+    window: Annotated[str, Query(max_length=10, description="1h, 4h, 24h or 7d.")] = "24h",
+    format: Format = "json",  # noqa: A002
+) -> AsTls:
+    """Return how much mail travelled under TLS, by source or connector, domain and version."""
+    return answer(await service.encryption.report(window), format)
 
 
 @router.get("/reports/domains", responses=CSV)

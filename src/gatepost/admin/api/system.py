@@ -1,11 +1,12 @@
 """The gateway itself: health, doctor, reload, tokens."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from gatepost.admin.answers.nodes import NdrPreview, NodeJson
 from gatepost.admin.answers.system import (
     DoctorJson,
     HealthJson,
@@ -17,9 +18,11 @@ from gatepost.admin.answers.system import (
 from gatepost.admin.api.app import Administrator, Reader, Use
 from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
+from gatepost.admin.ndr import SENDER, Wanted
 from gatepost.i18n import accepted, translator
 
 router = APIRouter(tags=["system"], route_class=DescribedRoute)
+Word = Annotated[str, Query(max_length=40, description="A failure class.")]
 
 
 class NewToken(Body):
@@ -48,6 +51,26 @@ async def health(service: Use, _caller: Reader) -> HealthJson:
 async def doctor(request: Request, service: Use, _caller: Reader) -> DoctorJson:
     """Return what would stop mail."""
     return await service.doctor(translator(accepted(request.headers.get("accept-language", ""))))
+
+
+@router.get("/nodes")
+async def nodes(service: Use, _caller: Reader) -> list[NodeJson]:
+    """Return the nodes of the gateway: what each listens to, asks, uses, and what is short."""
+    return await service.nodes.listed()
+
+
+@router.get("/ndr/preview")
+async def ndr_preview(
+    service: Use,
+    _caller: Reader,
+    failure_class: Word = "connection_refused",
+    kind: Annotated[str, Query(max_length=20, description="failure, delay, relayed or over.")] = "failure",
+    language: Annotated[str, Query(max_length=10, description="en or zh-CN; empty: the sender's.")] = "",
+    sender: Annotated[str, Query(max_length=320, description="Whose domain chooses the language.")] = SENDER,
+    to: Annotated[str, Query(max_length=20, description="on-premises or partner.")] = "on-premises",
+) -> NdrPreview:
+    """Return a report to a sender as it would leave; nothing is sent."""
+    return service.ndr.preview(Wanted(failure_class, kind, language, sender, to))
 
 
 @router.post("/reload")

@@ -34,11 +34,17 @@ async def overview(service: Any, lang: str) -> Json:
         "oldest_at": min((str(row["oldest_at"]) for row in rows if row["oldest_at"]), default=None),
         "expiring": sum(1 for s in waiting if 0 < s.oldest_expires_at <= soon),
         "firing": len(await service.alerts.listed(lang, everything=False)),
+        "broken_since": min((str(insight["opened_at"]) for insight in insights), default=None),
+        "expires_at": min(
+            (str(row["oldest_expires_at"]) for row in rows if row["oldest_expires_at"]), default=None
+        ),
         "open_insights": len(insights),
         "insights": insights[:TOP],
         "connectors": health_of(gateway.objects.connectors, rows, insights),
         "changes": await service.objects.history(LAST_CHANGES),
         "lately": service.flows.lately(),
+        "encryption": service.encryption.lately(),
+        "nodes": await service.nodes.listed(),
         "health": service.health(),
         "ready": service.ready(),
     }

@@ -1,13 +1,10 @@
-"""Alerts, reports, the audit log, the knowledge base, settings with users and tokens."""
-
-from typing import Any
+"""Alerts, the audit log, the knowledge base, settings with users and tokens."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.errors import NotFound, tr
-from gatepost.admin.flows import WINDOWS, FlowFilter
 from gatepost.admin.insights import InsightFilter
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page, say_of
@@ -16,31 +13,6 @@ from gatepost.diagnose.pages import CODES
 from gatepost.model.failure import FailureClass
 
 router = APIRouter(include_in_schema=False)
-REPORTS = {
-    "queued": tr("Queued messages"), "ndr": tr("Returned mail"), "connectors": tr("Connectors"),
-    "domains": tr("Accepted domains"), "flow": tr("Mail flow"), "quota": tr("Invalid recipients"),
-}  # fmt: skip
-SPANS = {
-    "ndr": ("24h", "7d", "30d", "90d"),
-    "connectors": ("24h", "7d", "30d", "90d"),
-    "flow": ("1h", "4h", "24h", "7d"),
-}
-TIMES = frozenset({"queued_since", "oldest_expires_at", "next_attempt_at", "last_success", "since", "at"})
-# what the columns of reports are called; the others speak for themselves
-COLUMNS = {
-    "messages": tr("Messages"), "connector": tr("Connector"), "queued_since": tr("Queue started"),
-    "oldest_expires_at": tr("Oldest expires"), "destination_server": tr("Destination server"),
-    "last_address": tr("Last IP address"), "last_error": tr("Last error"), "how_to_fix": tr("How to fix"),
-    "destination": tr("Destination"), "state": tr("State"), "recipients": tr("Recipients"), "bytes": tr("Size"),
-    "next_attempt_at": tr("Next attempt"), "insight": tr("Insight"), "date": tr("Date"), "code": tr("Code"),
-    "smtp": "SMTP", "class": tr("Class"), "title": tr("Title"), "returned": tr("Returned"), "samples": tr("Samples"),
-    "to": tr("Connection to"), "enabled": tr("In use"), "delivered": tr("Delivered"), "deferred": tr("Deferred"),
-    "failed": tr("Failed"), "attempts": tr("Attempts"), "failed_connections": tr("Failed connections"),
-    "delivered_share": tr("Delivered share"), "tls": "TLS", "average_ms": tr("Average ms"),
-    "last_success": tr("Last success"), "queued": tr("Queued"), "insights": tr("Insights"), "domain": tr("Domain"),
-    "type": tr("Type"), "status": tr("Status"), "reason": tr("Reason"), "mx_now": tr("MX now"),
-    "mx_before": tr("MX before"), "source": tr("Source"), "outcome": tr("Outcome"),
-}  # fmt: skip
 
 
 @router.get("/alerts")
@@ -72,38 +44,6 @@ async def steer(request: Request, service: Use, visitor: Looking, verb: str) -> 
         found = await service.alerts.test(str(form.get("channel", "")))
         return page(request, "notice_test.html", visitor, found=found)
     return RedirectResponse("/alerts", 303)
-
-
-@router.get("/reports")
-async def reports(
-    request: Request,
-    service: Use,
-    visitor: Looking,
-    report: str = "queued",
-    since: str = "7d",
-    form: str = "",
-) -> Response:
-    """Show one report as a table, or give it as CSV."""
-    lang = language_of(request)
-    window = since if since in WINDOWS else "7d"
-    makers: dict[str, Any] = {
-        "queued": lambda: service.reports.queued(lang),
-        "ndr": lambda: service.reports.ndr(since, ""),
-        "connectors": lambda: service.reports.connectors(since),
-        "domains": lambda: service.reports.domains(lang),
-        "flow": lambda: service.reports.flow(FlowFilter(window)),
-        "quota": service.reports.quota,
-    }
-    if report not in makers:
-        raise NotFound(tr("There is no such report."))
-    found = await makers[report]()
-    if form == "csv":
-        headers = {"Content-Disposition": f'attachment; filename="{report}.csv"'}
-        return PlainTextResponse(found.to_csv(), media_type="text/csv", headers=headers)
-    return page(
-        request, "reports.html", visitor, report=report, titles=REPORTS, data=found.to_json(), words=COLUMNS,
-        columns=found.columns, times=TIMES, since=since, spans=SPANS.get(report, ()),
-    )  # fmt: skip
 
 
 @router.get("/audit")
@@ -142,16 +82,15 @@ async def article(request: Request, service: Use, visitor: Looking, name: str) -
 
 
 @router.get("/settings")
-async def settings(request: Request, service: Use, visitor: Looking, doctor: str = "") -> Response:
-    """Show users, sessions, tokens; with `doctor` how the gateway is, for which it may wait for a resolver."""
+async def settings(request: Request, service: Use, visitor: Looking) -> Response:
+    """Show users, sessions, tokens, and where the other settings are."""
     admin = visitor.may("admin")
-    found = await service.doctor(say_of(request), audit=False) if doctor else None
     return page(
         request, "settings.html", visitor,
         users=await service.users.listed() if admin else [],
         sessions=service.users.sessions_of() if admin else [],
         tokens=await service.tokens.listed() if admin else [],
-        doctor=found, health=service.health(), made="",
+        health=service.health(), made="",
     )  # fmt: skip
 
 
@@ -177,5 +116,5 @@ async def change(request: Request, service: Use, visitor: Looking, verb: str) ->
         return RedirectResponse("/settings", 303)
     return page(
         request, "settings.html", visitor, users=await service.users.listed(), sessions=service.users.sessions_of(),
-        tokens=await service.tokens.listed(), doctor=None, health=service.health(), made=made,
+        tokens=await service.tokens.listed(), health=service.health(), made=made,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Connectors, sources, accepted domains, alert policies, channels: lists, forms, checks; every one by the same door."""
+"""Connectors, sources, accepted domains, alert policies, channels: lists, forms; every one by the same door."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from gatepost.admin.api.app import Use
-from gatepost.admin.checks import Wanted
 from gatepost.admin.errors import AdminError, NotFound, tr
 from gatepost.admin.insights import InsightFilter
 from gatepost.admin.pages.door import Looking
@@ -16,8 +15,6 @@ from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.model.objects import QUIRKS, TlsMode
 
 router = APIRouter(include_in_schema=False)
-MOST_CHECKED = 50  # connectors whose checks are looked at
-LATEST = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,53 +262,3 @@ async def connector_page(service: Any, name: str, lang: str) -> dict[str, Any]:
 
 for _one in KINDS.values():
     add_kind(_one)
-
-
-@router.post("/test-mail")
-async def test_mail(request: Request, service: Use, visitor: Looking) -> Response:
-    """Send a test message, and show it on its way."""
-    visitor.caller.need("operate")
-    recipient = str((await request.form()).get("recipient", "")).strip()
-    sent = await service.send_test(recipient, visitor.caller.name, say_of(request))
-    return RedirectResponse(f"/messages/{sent['id']}", 303)
-
-
-@router.post("/check")
-async def check(request: Request, service: Use, visitor: Looking) -> Response:
-    """Check a saved connector, the draft in a form, a host or the way of an address."""
-    visitor.caller.need("operate")
-    form = await request.form()
-    recipient = str(form.get("recipient", "")).strip()
-    kind = KINDS["connectors"]
-    if form.get("draft"):
-        given = {
-            k: v
-            for k, v in read(kind, form).items()
-            if v not in (None, []) and k not in ("password", "username")
-        }
-        wanted = Wanted(draft={"name": str(form.get("name") or "draft"), **given}, recipient=recipient)
-    else:
-        wanted = Wanted(
-            connector=str(form.get("connector", "")),
-            smart_host=str(form.get("smart_host", "")).strip(),
-            tls=str(form.get("tls", "")),
-            recipient=recipient,
-        )
-    found = await service.checks.check(visitor.caller, wanted, language_of(request))
-    return page(request, "check.html", visitor, found=found)
-
-
-@router.get("/diagnostics")
-async def diagnostics(
-    request: Request, service: Use, visitor: Looking, connector: str = "", address: str = ""
-) -> Response:
-    """Check anything, stage by stage; ask which way an address goes; see what was seen before."""
-    lang = language_of(request)
-    names = [c.name for c in service.gateway.objects.connectors]
-    checks = [c for name in names[:MOST_CHECKED] for c in (await service.checks.kept(name, "", lang))[:3]]
-    checks.sort(key=lambda found: str(found["at"]), reverse=True)
-    return page(
-        request, "diagnostics.html", visitor, connectors=names, modes=tuple(str(mode) for mode in TlsMode),
-        connector=connector, checks=checks[:LATEST], address=address[:320],
-        route=service.route_explain(address.strip()[:320]) if address.strip() else None,
-    )  # fmt: skip

@@ -4,7 +4,7 @@ Rule 1: everything is escaped by the template engine; nothing here marks remote 
 Rule 2: no inline script or style, no eval: the content security policy says so to the browser.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gatepost import __version__
 from gatepost.admin.answers.system import SCOPES
 from gatepost.admin.auth import Caller
+from gatepost.admin.pages import words
 from gatepost.admin.users import Session
 from gatepost.i18n import LANGUAGES, accepted, tr, translator
 from gatepost.model.failure import clean
@@ -61,8 +62,10 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (tr("Watch"), (
         ("/alerts", tr("Alerts"), "bell", "a"),
         ("/reports", tr("Reports"), "chart-bar", "r"),
+        ("/certificates", tr("Certificates"), "shield-check", "v"),
         ("/audit", tr("Audit log"), "history", "l"),
         ("/knowledge", tr("Knowledge base"), "book", "k"),
+        ("/nodes", tr("Nodes"), "server", "n"),
         ("/settings", tr("Settings"), "settings", "e"),
     )),
 )  # fmt: skip
@@ -78,6 +81,8 @@ WORDS = (
     tr("critical"), tr("firing"), tr("acknowledged"), tr("pending"), tr("applied"), tr("verified"), tr("failing"),
     tr("undone"), tr("pass"), tr("warning"), tr("fail"), tr("unknown"), tr("skipped"), tr("delayed"), tr("moved"),
     tr("expired"), tr("relayed"), tr("waiting"), tr("sent"), tr("running"), tr("done"), tr("viewer"), tr("operator"), tr("administrator"), tr("stopped"), tr("undoing"), tr("healthy"), tr("error"),
+    tr("organisation"), tr("domain"), tr("connector"), tr("source"), tr("client"), tr("sender"), tr("fine"), tr("warned"),
+    tr("limited"), tr("received"), tr("sent"), tr("in clear"),
 )  # fmt: skip
 
 
@@ -112,8 +117,20 @@ def environment(lang: str) -> Environment:
         "short": short,
         "shown": shown,
         "curl": curl,
+        **{filter_name: _called(known, lang) for filter_name, known in words.ALL.items()},
     }
     return made
+
+
+def _called(known: Mapping[str, str], lang: str) -> Callable[[object], str]:
+    """Return what translates a name of a program: `{{ "smart_hosts" | field }}`."""
+    say = translator(lang)
+
+    def called(name: object) -> str:
+        text = str(name)
+        return say(known[text]) if text in known else text.replace("_", " ")
+
+    return called
 
 
 @cache

@@ -9,13 +9,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gatepost.admin.errors import AdminError
 from gatepost.admin.pages import (
     account,
+    checks,
     explain,
+    gateway,
     home,
     insights,
     jobs,
     more,
     objects,
     queues,
+    reports,
     sign_in,
     static_files,
 )
@@ -23,7 +26,9 @@ from gatepost.admin.pages.door import SignInFirst
 from gatepost.admin.pages.render import JSON_DOOR, JSON_OF_START, page, say_of
 
 OTHERS = ("/api/", "/static/")  # where .json means a file or an answer of its own
-PARTS = (static_files, sign_in, account, home, insights, jobs, queues, explain, more, objects)
+PARTS = (
+    static_files, sign_in, account, home, insights, jobs, queues, explain, more, reports, gateway, checks, objects,
+)  # fmt: skip
 
 
 class JsonDoor:

@@ -136,7 +136,8 @@ class SqliteStore:
         wal = self._writer.wal_pages * connection.PAGE
         free = shutil.disk_usage(self._data_dir).free
         engine = f"SQLite {apsw.sqlite_lib_version()}"
-        return Health(not problem, problem, engine, self._writer.pending, wal, free, bool(broken))
+        size = self._path.stat().st_size
+        return Health(not problem, problem, engine, self._writer.pending, wal, free, bool(broken), size)
 
     async def claim(
         self, destination_id: int, limit: int, max_bytes: int, now: int, after: int = 0, horizon: int = 0

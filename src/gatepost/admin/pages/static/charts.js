@@ -73,7 +73,25 @@
     };
   };
 
-  const kinds = { map, course, trend };
+  const shares = (element, data) => {
+    const c = colours(), words = JSON.parse(element.dataset.words || "{}");
+    const hour = new Intl.DateTimeFormat(lang, { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" });
+    const percent = (value) => (value == null ? "–" : `${number.format(value)} %`);
+    const line = (name, colour) => ({
+      name: words[name] || name, type: "line", connectNulls: true, symbolSize: 6, itemStyle: { color: colour }, lineStyle: { color: colour, width: 2 },
+      data: data.map((row) => (row[name] ? Math.round((1000 * row[`${name}_tls`]) / row[name]) / 10 : null)),
+    });
+    return {
+      tooltip: { ...tooltip(c), trigger: "axis", valueFormatter: percent },
+      legend: { bottom: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, textStyle: { color: c.muted } },
+      grid: { left: 4, right: 14, top: 14, bottom: 34, containLabel: true },
+      xAxis: { type: "category", data: data.map((row) => hour.format(new Date(row.at))), axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false }, axisLabel: { color: c.muted } },
+      yAxis: { type: "value", min: 0, max: 100, splitLine: { lineStyle: { color: c.line } }, axisLabel: { color: c.muted, formatter: "{value} %" } },
+      series: [line("received", c.accent), line("sent", c.delivered)],
+    };
+  };
+
+  const kinds = { map, course, trend, shares };
   const pick = (data, path) => path.split(".").reduce((found, name) => found?.[name], data);
 
   window.gpDraw = async (element) => {
