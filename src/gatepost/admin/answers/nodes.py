@@ -11,7 +11,7 @@ class ListenerJson(TypedDict):
     """Where a node is listened to."""
 
     service: Annotated[str, says("What is spoken there.", ("smtp", "admin"))]
-    endpoint: str
+    endpoint: Annotated[str, says("Address and port.")]
     encrypted: Annotated[bool, says("Whether TLS is offered (smtp) or spoken (admin).")]
 
 
