@@ -33,7 +33,9 @@ class Browser:
             body = urlencode({"csrf": self.csrf, **form})
         connection.request(method, path, body, sent)
         answer = connection.getresponse()
-        text = answer.read().decode().replace("<wbr>", "")  # where a line may break is no part of what it says
+        text = (
+            answer.read().decode().replace("<wbr>", "")
+        )  # where a line may break is no part of what it says
         connection.close()
         for value in answer.headers.get_all("set-cookie") or []:
             name, _, rest = value.partition("=")

@@ -22,8 +22,13 @@ class ResolverJson(TypedDict):
     silent: Annotated[bool, says("Whether it gave no answer lately, and is asked last.")]
 
 
-# connections that are open: of clients, and to servers
-NodeConnections = TypedDict("NodeConnections", {"in": int, "out": int})
+NodeConnections = TypedDict(
+    "NodeConnections",
+    {
+        "in": Annotated[int, says("Open ones of clients.")],
+        "out": Annotated[int, says("Open ones to servers.")],
+    },
+)
 
 
 class NodeQueue(TypedDict):
@@ -67,7 +72,7 @@ class NodeJson(TypedDict):
     node: Annotated[int, says("Its number.")]
     hostname: str
     version: str
-    pid: int
+    pid: Annotated[int, says("Number of the process.")]
     roles: Annotated[list[str], says("What it does: receive, deliver, admin.")]
     started_at: Annotated[str | None, at("When it was started.")]
     uptime_seconds: Annotated[int, says("Seconds since then.", minimum=0)]
@@ -76,7 +81,7 @@ class NodeJson(TypedDict):
     why: Annotated[str, says("Why not; empty while it is.")]
     listeners: list[ListenerJson]
     resolvers: list[ResolverJson]
-    connections: NodeConnections
+    connections: Annotated[NodeConnections, says("Connections that are open.")]
     queue: NodeQueue
     memory: NodeMemory
     disk: NodeDisk
@@ -92,9 +97,9 @@ class NdrPreview(TypedDict):
     kind: Annotated[str, says("What it tells.", ("failure", "delay", "relayed", "over"))]
     language: Annotated[str, says("Language that the sender gets.", ("en", "zh-CN"))]
     to: Annotated[str, says("Whose servers failed.", ("on-premises", "partner"))]
-    sender: str
+    sender: Annotated[str, says("Who is told.")]
     subject: str
-    headers: str
+    headers: Annotated[str, says("Its headers.")]
     human: Annotated[str, says("The part for people.")]
     machine: Annotated[str, says("The part for programs (RFC 3464).")]
     original: Annotated[str, says("What is enclosed of the message.")]

@@ -229,7 +229,7 @@ class TlsShare(TypedDict):
     """How much of something travelled under TLS."""
 
     recipients: int
-    encrypted: int
+    encrypted: Annotated[int, says("Of them under TLS.")]
     share: Annotated[float | None, says("From 0 to 1; null where there was nothing.")]
 
 
@@ -244,10 +244,10 @@ class TlsHour(TypedDict):
     """Recipients of an hour, and how many of them travelled under TLS."""
 
     at: Annotated[str | None, at("When it began.")]
-    received: int
-    received_tls: int
-    sent: int
-    sent_tls: int
+    received: Annotated[int, says("Handed in by clients.")]
+    received_tls: Annotated[int, says("Handed in under TLS.")]
+    sent: Annotated[int, says("Taken by servers.")]
+    sent_tls: Annotated[int, says("Taken under TLS.")]
 
 
 class TlsReport(ReportHead):
