@@ -22,13 +22,17 @@ class ResolverJson(TypedDict):
     silent: Annotated[bool, says("Whether it gave no answer lately, and is asked last.")]
 
 
-NodeConnections = TypedDict(
-    "NodeConnections",
+_Connections = TypedDict(
+    "_Connections",
     {
         "in": Annotated[int, says("Open ones of clients.")],
         "out": Annotated[int, says("Open ones to servers.")],
     },
 )
+
+
+class NodeConnections(_Connections):
+    """Connections that are open."""
 
 
 class NodeQueue(TypedDict):
