@@ -22,6 +22,9 @@ name = "to-office"
 domains = ["contoso.example"]
 smart_hosts = ["127.0.0.1:{closed}"]
 """
+OWN_TOKEN = (
+    "GATEPOST_TEST_TOKEN_NAME"  # as in tests.support.schemathesis_hooks, which only Schemathesis can import
+)
 # What fits the document may still name what does not exist, or a time that is none: a problem says so. That much of
 # what is made up is refused is a warning: it says nothing of the gateway, and depends on what the run has deleted.
 CONFIG = """
@@ -77,6 +80,7 @@ def schemathesis(gateway: GatewayProcess, folder: Path, *more: str, timeout: int
     environment = {
         **os.environ,
         "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+        OWN_TOKEN: folder.name,
         "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}",
     }
     done = subprocess.run(
@@ -89,12 +93,15 @@ def schemathesis(gateway: GatewayProcess, folder: Path, *more: str, timeout: int
 def test_schemathesis_finds_nothing(gateway: GatewayProcess, tmp_path: Path) -> None:
     """Every answer and every no is one that the document names, in the form that it says.
 
-    The phase that tries every limit of every parameter takes longer, and so is with the slow ones.
+    Calls alone, and calls that follow from one another. The phase that tries every limit of every parameter takes
+    longer, and so is with the slow ones.
     """
-    schemathesis(gateway, tmp_path, "--phases", "fuzzing", "--max-examples", "3")
+    few = ("--phases", "fuzzing,stateful", "--max-examples", "2", "--max-time", "40")
+    schemathesis(gateway, tmp_path, *few)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_schemathesis_finds_nothing_for_a_long_time(gateway: GatewayProcess, tmp_path: Path) -> None:
-    schemathesis(gateway, tmp_path, "--max-examples", "100", timeout=1400)
+    """All phases for twenty minutes, every limit of every parameter among them."""
+    schemathesis(gateway, tmp_path, "--max-examples", "300", "--max-time", "1200", timeout=2200)
