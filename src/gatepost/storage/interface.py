@@ -445,6 +445,12 @@ class Store(Protocol):
     async def trace(self, which: TraceFilter, limit: int) -> list[MessageView]:
         """Return messages of the past and present, newest first."""
 
+    async def index(self, before_ms: int) -> bool:
+        """Make some of what was accepted before a time quick to find in the trace; tell whether there may be more.
+
+        The trace finds everything without it too. To be called now and then, beside the mail.
+        """
+
     async def audit(self) -> dict[str, object]:
         """Count everything again and compare it with the ledger."""
 

@@ -45,6 +45,8 @@ from gatepost.storage.sqlite import aggregates, claims, connection, moves, objec
 from gatepost.storage.sqlite import documents as remembered
 from gatepost.storage.sqlite.apply import SQL, Applier, Effects
 from gatepost.storage.sqlite.checkpointer import Checkpointer
+from gatepost.storage.sqlite.indexer import Indexer
+from gatepost.storage.sqlite.trace_index import Coverage
 from gatepost.storage.sqlite.worker import Worker
 from gatepost.storage.sqlite.writer import Writer
 
@@ -91,6 +93,7 @@ class SqliteStore:
         connection.migrate(self._writing)
         self._writing.set_busy_timeout(connection.PATIENCE_MS)
         self._counters = Counters(upkeep.counters(self._writing))
+        covered = Coverage(self._writing)
         spool.remove_orphans(self._spool, upkeep.spooled(self._writing))
         self._leases = Leases()
         self._checkpointer = Checkpointer(
@@ -107,6 +110,7 @@ class SqliteStore:
         )
         self._queue = Worker("store-queue", connection.connect(self._path, cache_kib=8 << 10, vfs=vfs), loop)
         self._view = Worker("store-view", connection.connect(self._path, cache_kib=8 << 10, vfs=vfs), loop)
+        self._indexer = Indexer(self._writer, self._view, covered, self._counters)
 
     def _broken(self, why: str) -> None:
         self._writer.broken = self._writer.broken or why
@@ -118,7 +122,7 @@ class SqliteStore:
 
     def write(self, change: Change, done: Done | None = None) -> None:
         """Queue a change; see `interface.Store.write`."""
-        self._writer.write(change, done)
+        self._indexer.write(change, done)
 
     def release(self, keys: Iterable[tuple[int, int]]) -> None:
         """Give claimed messages back, in order with later claims."""
@@ -265,6 +269,10 @@ class SqliteStore:
     async def trace(self, which: TraceFilter, limit: int) -> list[MessageView]:
         """Return messages of the past and present."""
         return await self._view.ask(lambda c: views.trace(c, self._counters, which, limit))
+
+    async def index(self, before_ms: int) -> bool:
+        """Make the next block of the trace; tell whether there may be more."""
+        return await self._indexer.index(before_ms)
 
     async def audit(self) -> dict[str, object]:
         """Count again."""

@@ -20,7 +20,8 @@ from gatepost.storage.interface import (
     TraceFilter,
 )
 from gatepost.storage.queries import Queries
-from gatepost.storage.sqlite import rows
+from gatepost.storage.sqlite import rows, trace_index
+from gatepost.storage.sqlite.trace_index import Span
 
 SQL = Queries("sqlite", "read")
 _LAST = (1 << 63) - 1
@@ -170,11 +171,31 @@ def trace(
     connection: apsw.Connection, counters: Counters, which: TraceFilter, limit: int
 ) -> list[MessageView]:
     """Return messages of the past and present: a walk back over ids, which are times."""
-    last = min(ids.first_of(which.until) if which.until else _LAST, which.before or _LAST)
-    values = {**which._asdict(), "first": ids.first_of(max(which.since, 0)), "last": last, "limit": limit}
-    found = connection.execute(SQL["trace"], values).fetchall()
-    views = [message(connection, counters, cast("int", row[0])) for row in found]
+    newest = min(ids.first_of(which.until) if which.until else _LAST, which.before or _LAST) - 1
+    oldest = ids.first_of(max(which.since, 0))
+    key = trace_index.key_of(which)
+    spans = trace_index.spans(connection, key, oldest, newest) if key else iter([Span(oldest, newest)])
+    values = {
+        **which._asdict(),
+        "sender_at": _whole_domain(which.sender or ""),
+        "recipient_at": _whole_domain(which.recipient),
+        "places": json.dumps(counters.known()),
+    }
+    found: list[int] = []
+    for first, last in (stretch for span in spans for stretch in span.stretches()):
+        bounds = {"first": first, "last": last, "limit": limit - len(found)}
+        found += [cast("int", row[0]) for row in connection.execute(SQL["trace"], values | bounds)]
+        if len(found) >= limit:
+            break
+    views = [message(connection, counters, number) for number in found]
     return [view for view in views if view is not None]
+
+
+def _whole_domain(text: str) -> str | None:
+    """Return the pattern of every address of a domain, written `@domain`; None for an address."""
+    if not text.startswith("@"):
+        return None
+    return "%" + "".join(f"\\{c}" if c in "%_\\" else c for c in text)
 
 
 def groups(connection: apsw.Connection, destination_id: int) -> list[tuple[str, int]]:

@@ -177,20 +177,45 @@ SELECT data FROM session WHERE id = ?
 SELECT message_id, id, kind, data FROM event WHERE message_id = ? ORDER BY id
 
 -- name: trace
+-- `sender_at` and `recipient_at` are patterns of a whole domain, NULL where an address is searched for.
 SELECT id FROM message AS m
-WHERE id >= :first AND id < :last
-    AND (:sender IS NULL OR sender = :sender COLLATE NOCASE)
-    AND (:header_id = '' OR header_id = :header_id)
+WHERE id >= :first AND id <= :last
+    AND (:sender IS NULL OR sender = :sender COLLATE NOCASE OR sender LIKE :sender_at ESCAPE '\')
+    AND (:header_id = '' OR header_id = :header_id COLLATE NOCASE)
     AND (:source = '' OR source = :source)
     AND (:recipient = ''
-        OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.address = :recipient COLLATE NOCASE)
-        OR id IN (SELECT message_id FROM queue WHERE address = :recipient COLLATE NOCASE))
+        OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id
+            AND (a.address = :recipient COLLATE NOCASE OR a.address LIKE :recipient_at ESCAPE '\'))
+        OR id IN (SELECT q.message_id FROM json_each(:places) AS d CROSS JOIN queue AS q
+            WHERE q.destination_id = d.value AND q.message_id >= :first AND q.message_id <= :last
+            AND (q.address = :recipient COLLATE NOCASE OR q.address LIKE :recipient_at ESCAPE '\')))
     AND (:destination_id = 0
         OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.destination_id = :destination_id)
         OR EXISTS (SELECT 1 FROM queue AS q WHERE q.destination_id = :destination_id AND q.message_id = m.id))
     AND (:state = '' OR (:state = 'queued' AND open > 0)
         OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.ended = :state))
 ORDER BY id DESC LIMIT :limit
+
+-- name: trace_blocks
+SELECT first, last, keys FROM trace_block WHERE kind = ? AND last >= ? AND first <= ? ORDER BY first DESC
+
+-- name: trace_ids
+SELECT ids FROM trace_block WHERE kind = ? AND first = ?
+
+-- name: trace_covered
+SELECT first, last FROM trace_block WHERE kind = ?
+
+-- name: trace_oldest
+SELECT min(id) FROM message
+
+-- name: trace_heads
+SELECT id, sender, header_id FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?
+
+-- name: trace_people
+SELECT q.message_id, q.address FROM json_each(:places) AS d CROSS JOIN queue AS q
+WHERE q.destination_id = d.value AND q.message_id >= :first AND q.message_id <= :last
+UNION ALL
+SELECT message_id, address FROM attempt WHERE message_id >= :first AND message_id <= :last
 
 -- name: ledger
 SELECT name, value FROM ledger

@@ -213,3 +213,9 @@ DELETE FROM document WHERE kind = ? AND key = ?
 
 -- name: forget_documents
 DELETE FROM document WHERE kind = ? AND key IN (SELECT key FROM document WHERE kind = ? AND at < ? ORDER BY at LIMIT ?)
+
+-- name: add_trace_block
+INSERT INTO trace_block (kind, first, last, keys, ids) VALUES (?, ?, ?, ?, ?)
+
+-- name: drop_trace_block
+DELETE FROM trace_block WHERE first = ?
