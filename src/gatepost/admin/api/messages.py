@@ -95,8 +95,10 @@ class Act(Which):
 class Trace(BaseModel):
     """Which messages of the past and present."""
 
-    sender: str | None = Field(None, max_length=1000, description="An empty text means the null sender.")
-    recipient: str = Field("", max_length=1000)
+    sender: str | None = Field(
+        None, max_length=1000, description="An address, or @domain; an empty text means the null sender."
+    )
+    recipient: str = Field("", max_length=1000, description="An address, or @domain.")
     header_id: str = Field("", max_length=1000, description="The Message-ID.")
     source: str = Field("", max_length=200)
     destination: str = Field("", max_length=1000)
