@@ -78,6 +78,25 @@ def test_every_page_gives_its_data_to_programs_by_the_same_door(gateway: Gateway
     assert json.loads(text)["rows"]
 
 
+def test_the_trace_finds_addresses_and_whole_domains_and_has_further_pages(gateway: GatewayProcess) -> None:
+    """R20: an address or a domain in any case; what `next` of a page leads to are older messages."""
+    browser = signed_in(gateway)
+    found = {
+        query: {
+            r["address"]
+            for m in data(browser, f"/trace.json?q={query}")["found"]["messages"]
+            for r in m["recipients"]
+        }
+        for query in ("BOB%40contoso.example", "%40Contoso.example", "contoso.example", "%40example")
+    }
+    both = {"bob@contoso.example", "eve@contoso.example"}
+    assert list(found.values()) == [{"bob@contoso.example"}, both, both, set()]
+    newest = data(browser, "/trace.json")["found"]["messages"]
+    older = data(browser, f"/trace.json?before={newest[0]['id']}")["found"]["messages"]
+    assert [m["id"] for m in older] == [m["id"] for m in newest[1:]]
+    assert browser.ask("GET", "/trace?before=nonsense")[0] == 422
+
+
 def test_the_map_shows_where_mail_went_and_agrees_with_the_queue(gateway: GatewayProcess) -> None:
     browser = signed_in(gateway)
     number = gateway.json("message", "test", "someone@partner.example")["id"]

@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from gatepost.admin.api.app import Use
 from gatepost.admin.errors import AdminError, NotFound, tr
-from gatepost.admin.messages import MessageQuery, past
+from gatepost.admin.messages import MessageQuery, number_of, past
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page, say_of
 from gatepost.admin.queue import DestinationFilter
@@ -176,7 +176,7 @@ async def trace(
     recipient: Text = "",
     state: Text = "",
     since: Text = "",
-    before: int = 0,
+    before: Text = "",
 ) -> Response:
     """Find messages of the past and present: an id leads to the message, anything with @ is an address."""
     q = q.strip()
@@ -188,7 +188,7 @@ async def trace(
         sender=None if not sender else "" if sender == "<>" else sender,
         recipient=recipient or (q if "@" in q else f"@{q}" if q else ""),
         state=state,
-        before=before,
+        before=number_of(before) if before else 0,
     )
     found = await service.messages.trace(which, PAGE)
     asked = {"q": q, "sender": sender, "recipient": recipient, "state": state, "since": since}
