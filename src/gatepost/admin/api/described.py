@@ -4,16 +4,15 @@ Rule: the return type of a call is the shape of its JSON; a call that makes the 
 `Annotated[Response, Answer(QueuedReport)]`.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter
-from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 from starlette.routing import BaseRoute
 
 Schema = dict[str, Any]
@@ -32,13 +31,11 @@ class Answer(NamedTuple):
 
 
 class PlainJson(JSONResponse):
-    """JSON that is written as it is; what the standard library does not know is made plain first."""
+    """JSON that is written as it is, without a look at its shape."""
 
     def render(self, content: Any) -> bytes:
         """Return the octets."""
-        return json.dumps(
-            content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=jsonable_encoder
-        ).encode()
+        return to_json(content, inf_nan_mode="null")
 
 
 class DescribedRoute(APIRoute):
