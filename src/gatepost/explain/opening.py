@@ -56,6 +56,7 @@ FORMS = (
     _form("postfix", "refused to talk to me", rf"host {_N}\[{_A}\]{_PORT} refused to talk to me: ?(?P<inner>.*)", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
     _form("postfix", "server refused to talk to me", rf"connect to {_N}\[{_A}\]{_PORT}: server refused to talk to me: ?(?P<inner>.*)", "connect to mx.example.org[192.0.2.1]: server refused to talk to me: 421 no  ", "banner"),
     _form("postfix", "without sending the initial", rf"connect to {_N}\[{_A}\]{_PORT}: server dropped connection", "connect to mx.example.org[192.0.2.1]: server dropped connection without sending the initial SMTP greeting", "banner"),
+    _form("postfix", ": read timeout", rf"connect to {_N}\[{_A}\]{_PORT}: read timeout", "connect to mx.example.org[192.0.2.1]: read timeout (port 25)", "banner"),
     _form("postfix", "connect to ", rf"connect to {_N}\[{_A}\]{_PORT}:", "connect to mx.example.org[192.0.2.1]:25: Connection refused", "connect"),
     _form("postfix", "lost connection with", rf"lost connection with {_N}\[{_A}\]{_PORT} while (?P<stage>[^()\n]{{4,80}})", "lost connection with mx.example.org[192.0.2.1] while sending RCPT TO"),
     _form("postfix", "conversation with", rf"conversation with {_N}\[{_A}\]{_PORT} timed out while (?P<stage>[^()\n]{{4,80}})", "conversation with mx.example.org[192.0.2.1] timed out while sending RCPT TO"),
@@ -115,6 +116,10 @@ FORMS = (
     _form("exchange", "Failed connection to", rf"Failed connection to {_AP}", "Failed connection to 192.0.2.9:25 (ConnectionRefused:0000274D)[TargetIPAddress:192.0.2.9:25]", "connect"),
     _form("postfix", "SSL_connect error to ", rf"SSL_connect error to {_N}\[{_A}\]{_PORT}", "SSL_connect error to mx.example.org[192.0.2.9]:25: lost connection", "tls"),
     _form("postfix", "ertificate verification failed for ", rf"ertificate verification failed for {_N}\[{_A}\]{_PORT}", "certificate verification failed for mx.example.org[192.0.2.9]:25: untrusted issuer /CN=CA", "tls"),
+    _form("exim", "TLS connection to ", rf"TLS connection to {_N} \[{_A}\]", "DANE attempt failed; TLS connection to mx.example.org [192.0.2.9]: (certificate verification failed)", "tls"),
+    _form("exim", "delivering unencrypted to ", rf"delivering unencrypted to (?:H=)?{_N} \[{_A}\]", "TLS session failure: delivering unencrypted to mx.example.org [192.0.2.9] (not in hosts_require_tls)", "tls"),
+    _form("exim", "lookup of host ", rf"lookup of host \"{_N}\" failed", 'lookup of host "mx.example.org" failed in dnslookup router', "dns"),
+    _form("exim", "TLSA lookup for ", rf"TLSA lookup for {_N} ", "DANE error: TLSA lookup for mx.example.org not DNSSEC", "dns"),
     _form("exim", "TLS error on connection", rf"TLS error on connection (?:to|from) (?:\S{{1,80}} )?{_N} \[{_A}\]", "TLS error on connection to mx.example.org [192.0.2.9] (SSL_connect): no shared cipher", "tls"),
     _form("sendmail", "input from ", rf"input from {_N} during ", "timeout waiting for input from mx.example.org. during client greeting"),
     _form("", "onnect to host, port: ", rf"onnect to host, port: {_N}, (?P<port>\d{{1,5}})", "Couldn't connect to host, port: mx.example.org, 25; timeout 60000;", "connect"),
@@ -135,7 +140,7 @@ def _compiled(words: str) -> re.Pattern[str]:
 
 
 _STAGE = re.compile(
-    r"\(in reply to (?P<stage>[^()]{2,60})\)|\bin response to (?P<stage2>[A-Z]{4}[A-Z: ]{0,12})|\[(?P<stage3>RCPT_TO|MAIL_FROM|BODY|BANNER|EHLO|DATA)\]\s*$"
+    r"\(in reply to (?P<stage>[^()]{2,60})\)|\bin response to (?P<stage2>[A-Z]{4}[A-Z: ]{0,12})|\bfailed (?P<stage4>on DATA command|after I sent the message)|\[(?P<stage3>RCPT_TO|MAIL_FROM|BODY|BANNER|EHLO|DATA)\]\s*$"
 )
 _NOBODY = frozenset(
     {"remote", "peer", "foreign", "host", "server", "client", "the", "other", "us"}
@@ -211,7 +216,7 @@ def stage_of(text: str) -> str:
     """Return the phase that a text names in the way of Postfix or of Yahoo; "" where it names none."""
     found = _STAGE.search(text)
     if found:
-        return phase_of_stage(found["stage"] or found["stage2"] or found["stage3"] or "")
+        return phase_of_stage(next(part for part in found.groups() if part))
     return "data" if "STOREDRV" in text else ""
 
 

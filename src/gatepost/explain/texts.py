@@ -35,6 +35,7 @@ _HINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "rejected",
             "authenticator",
             "SMTP ",
+            "TLS ",
             "Completed",
         ),
         ("exim",),

@@ -96,6 +96,21 @@ def test_what_our_own_side_refuses_names_no_server():
     assert said.failure_class is C.RELAY_DENIED
 
 
+@pytest.mark.parametrize(
+    ("line", "phase"),
+    [
+        ("postfix/smtpd[7]: too many errors after RCPT from client.example[192.0.2.7]", "rcpt"),
+        ("postfix/smtpd[7]: lost connection after DATA (400 bytes) from client.example[192.0.2.7]", "data"),
+        ("<DATA>: Data command rejected: no; from=<> to=<b@example.com> proto=ESMTP helo=<x>", "data"),
+        ("2026-11-23 08:00:00 TLS error on connection from client.example [192.0.2.7] (recv): no", "tls"),
+    ],
+)
+def test_a_client_that_goes_away_is_no_server_and_the_step_is_known(line, phase):
+    """B8."""
+    said = judge(one(line))
+    assert (said.record.server, said.phase) == ("", phase)
+
+
 def test_the_servers_of_the_service_itself_are_not_the_ones_that_failed():
     said = judge(
         one(

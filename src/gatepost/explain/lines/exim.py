@@ -35,7 +35,7 @@ _REJECTED = re.compile(
 )
 _CLIENT = re.compile(
     r"\bauthenticator failed for |\bsender verify fail for |\bSMTP (?:call|connection) from |\bSMTP protocol (?:synchronization )?error"
-    r"|\bno MAIL in SMTP connection|\b(?:unexpected disconnection|SMTP command timeout|SMTP data timeout)[^\n]{0,40} (?:from|on connection)"
+    r"|\bno MAIL in SMTP connection|\bTLS error on connection from |\bduring SMTP connection from |\b(?:unexpected disconnection|SMTP command timeout|SMTP data timeout)[^\n]{0,40} (?:from|on connection)"
 )
 _SPENT = re.compile(r" QT=([\d.dhms]{1,30})(?:\s|$)")
 _WHOM = re.compile(r"^ <([^>\s]{3,320})>")

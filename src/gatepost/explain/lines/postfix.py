@@ -25,6 +25,8 @@ _WORDS = re.compile(
 _CLIENT = re.compile(
     r"(?P<text>.{4,2000}; from=<[^>]{0,400}> to=<[^>]{0,400}> proto=E?SMTP helo=<.*)", re.DOTALL
 )
+# where smtpd(8) stood with a client that went away
+_AFTER = re.compile(r"\bafter (?P<stage>[A-Z-]{4,20}(?: FROM| TO)?)(?: \(\d{1,12} bytes\))? from \S{0,255}\[")
 # what cleanup(8) finds in a message: a rule of header_checks(5) or body_checks(5), its reason at the end
 _CHECKED = re.compile(
     r"(?:^|: )(?P<action>reject|discard|hold|warning|redirect): (?:header|body) .{0,2000}?; from=<(?P<rest>[^>]{0,400}>[^:\n]{0,900})(?:: (?P<text>.*))?",
@@ -82,7 +84,7 @@ def _refusal(found: re.Match[str], line: str) -> Record:
     return Record(
         "postfix",
         text,
-        phase=phase_of_stage(found.groupdict().get("stage") or "rcpt"),
+        phase=phase_of_stage(found.groupdict().get("stage") or ("data" if "<DATA>: " in text else "rcpt")),
         recipient=mailbox(fields.get("to", "")),
         sender=mailbox(fields.get("from", "")),
         outcome="failed" if text[:1] == "5" else "deferred",
@@ -104,4 +106,7 @@ def _content(found: re.Match[str]) -> Record:
 
 
 def _remark(line: str) -> Record:
-    return Record("postfix", _QUEUE_ID.sub("", line), recipient=mailbox(fields_of(line).get("to", "")))
+    text = _QUEUE_ID.sub("", line)
+    after = _AFTER.search(text)
+    phase = phase_of_stage(after["stage"]) if after else ""
+    return Record("postfix", text, phase=phase, recipient=mailbox(fields_of(line).get("to", "")))
