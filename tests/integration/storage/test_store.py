@@ -386,6 +386,36 @@ def test_a_claim_brings_no_more_octets_than_asked_but_always_one_message(url: st
     run(url, tmp_path, story)
 
 
+def test_bodies_that_are_claimed_together_are_those_that_were_kept(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        bodies = [b"", b"\0\xff\xfe", b"\xc3", b"x" * 300_000, "é\r\n".encode(), b"\0", b"last"]
+        kept = [make.message(body=body) for body in bodies]
+        wrong = make.message(body=b"changed on the disk")._replace(crc=1)
+        await accept(store, *kept, wrong)
+        items = await store.claim(OFFICE.id, 100, 1 << 20, NOW)
+        assert [item.body for item in items] == [*bodies, None]
+
+    run(url, tmp_path, story)
+
+
+def test_many_recipients_of_one_message_are_claimed_together_and_once(url: str, tmp_path: Path) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        addresses = [f"r{n}@contoso.example" for n in range(300)]
+        large, small, other = (
+            make.message(*addresses),
+            make.message("a@x.example", "b@x.example"),
+            make.message(),
+        )
+        await accept(store, large, small, other)
+        (first,) = await store.claim(OFFICE.id, 1, 1 << 20, NOW)
+        assert (first.message_id, [r.address for r in first.recipients]) == (large.id, addresses)
+        (second,) = await store.claim(OFFICE.id, 1, 1 << 20, NOW)
+        assert (second.message_id, len(second.recipients)) == (small.id, 2)
+        assert await c.claimed(store) == [other.id]
+
+    run(url, tmp_path, story)
+
+
 def test_a_deferred_recipient_waits_for_its_time_and_keeps_its_attempts(url: str, tmp_path: Path) -> None:
     """R3, B2."""
 

@@ -1,8 +1,14 @@
-"""Reading the queue for deliveries: claims, expiries, notices. Functions of a connection, run by a worker."""
+"""Reading the queue for deliveries: claims, expiries, notices. Functions of a connection, run by a worker.
 
+Every row that a statement returns hands the interpreter lock around, while the loop wants it: so whatever is read
+comes as one row of JSON, and small bodies many in one.
+"""
+
+import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import cast
 
 import apsw
@@ -17,6 +23,12 @@ SQL = Queries("sqlite", "read")
 _CLOCK_SLACK_MS = 3_600_000
 
 _Row = tuple[int, int, str, str, int, int, int, int, str, int, int, str, int, int, int, str]
+_QUEUED = {
+    name: SQL["at_once"].replace("rows_in_order", SQL[name])
+    for name in ("ready", "due", "due_beyond", "expired_by_age", "expired_by_date", "notices_due")
+}
+_BODIES_AT_ONCE = 256 << 10  # octets of bodies that come in one row
+_decode = json.JSONDecoder().decode
 
 
 def claim(
@@ -32,36 +44,40 @@ def claim(
     limit, max_bytes = limits
     with leases.lock:
         held = leases.held(destination_id)
-        fresh = _take(connection.execute(SQL["ready"], (destination_id, after)), held, destination_id, limit)
-        due = _take(connection.execute(SQL["due"], (destination_id, now)), held, destination_id, limit)
+        fresh = _take(connection, "ready", (destination_id, after), held, limit)
+        due = _take(connection, "due", (destination_id, now), held, limit)
         if horizon and not due:
-            beyond = connection.execute(SQL["due_beyond"], (destination_id, horizon))
-            due = _take(beyond, held, destination_id, limit)
+            due = _take(connection, "due_beyond", (destination_id, horizon), held, limit)
         due = due[: max(limit // 2, limit - len(fresh))]
         chosen = _within(_merged([*due, *fresh])[:limit], max_bytes)
         for item, _ in chosen:
             leases.take(destination_id, item.message_id, tuple(r.n for r in item.recipients))
-    return [item if spool else item._replace(body=good_body(connection, item)) for item, spool in chosen]
+    bodies = _bodies(connection, [item for item, spool in chosen if not spool])
+    return [item if spool else item._replace(body=bodies[item.message_id]) for item, spool in chosen]
 
 
 def _take(
-    found: Iterable[object], held: dict[int, tuple[int, ...]], destination_id: int, limit: int
+    connection: apsw.Connection, name: str, where: tuple[int, ...], held: Collection[int], limit: int
 ) -> list[tuple[Item, bool]]:
-    taken: list[tuple[Item, bool]] = []
-    for item, spool in _items(found, destination_id):
-        if item.message_id not in held:
-            taken.append((item, spool))
-            if len(taken) >= limit:
-                break
-    return taken
+    """Return the first messages that are not held; so many rows are read that one recipient each is enough."""
+    size = limit + len(held) + 1
+    while True:
+        text = connection.execute(_QUEUED[name], (*where, size)).fetchall()[0][0]
+        found = cast("list[_Row]", _decode(cast("str", text)))
+        taken = list(_items(found, where[0], held))
+        if len(found) < size or len(taken) > limit:  # the last one may have been cut
+            return taken[:limit]
+        size *= 4
 
 
-def _items(found: Iterable[object], destination_id: int) -> Iterator[tuple[Item, bool]]:
-    """Put the rows of a message together."""
-    for message_id, group in groupby(cast("Iterable[_Row]", found), key=lambda row: row[0]):
+def _items(found: Iterable[_Row], destination_id: int, held: Collection[int]) -> Iterator[tuple[Item, bool]]:
+    """Put the rows of each message together that is not held."""
+    for message_id, group in groupby(found, key=itemgetter(0)):
+        if message_id in held:
+            continue
         members = list(group)
         _, _, _, _, _, _, _, accepted_at, sender, size, flags, envid, crc, open_, spool, source = members[0]
-        recipients = tuple(QueuedRecipient(*row[1:7]) for row in members)
+        recipients = tuple([QueuedRecipient(*row[1:7]) for row in members])
         last = open_ == len(recipients)
         head = (message_id, destination_id, accepted_at, sender, size, flags, envid)
         yield Item(*head, recipients, None, crc, last, source), bool(spool)
@@ -91,11 +107,50 @@ def _within(chosen: list[tuple[Item, bool]], max_bytes: int) -> list[tuple[Item,
     return chosen
 
 
-def good_body(connection: apsw.Connection, item: Item) -> bytes | None:
-    """Return the body from the row where it is whole."""
+def _bodies(connection: apsw.Connection, items: list[Item]) -> dict[int, bytes | None]:
+    """Return the bodies from their rows where they are whole."""
+    found: dict[int, bytes | None] = {}
+    part: list[Item] = []
+    octets = 0
+    for item in items:
+        part.append(item)
+        octets += item.size
+        if octets > _BODIES_AT_ONCE:
+            found |= _read_bodies(connection, part)
+            part, octets = [], 0
+    return found | _read_bodies(connection, part)
+
+
+def _read_bodies(connection: apsw.Connection, items: list[Item]) -> dict[int, bytes | None]:
+    if len(items) > 1:
+        try:
+            bodies = _together(connection, [item.message_id for item in items])
+        except apsw.Error:  # a damaged page: one of them is in trouble, the others are not
+            bodies = {}
+    else:
+        bodies = {}
+    return {item.message_id: _good_body(connection, item, bodies.get(item.message_id)) for item in items}
+
+
+def _together(connection: apsw.Connection, numbers: list[int]) -> dict[int, bytes]:
+    """Read many bodies as one value, and cut it by their lengths."""
+    found = connection.execute(SQL["bodies"], (json.dumps(numbers),)).fetchall()
+    lengths, joined = cast("tuple[str, bytes | None]", found[0])
+    bodies: dict[int, bytes] = {}
+    start = 0
+    for number, length in _decode(lengths):
+        bodies[number] = (joined or b"")[start : start + length]
+        start += length
+    return bodies
+
+
+def _good_body(connection: apsw.Connection, item: Item, data: object) -> bytes | None:
+    """Return a body that is whole: as it was read, or from its row."""
+    if isinstance(data, bytes) and zlib.crc32(data) == item.crc:
+        return data
     try:
         found = connection.execute(SQL["body"], (item.message_id,)).fetchall()
-    except apsw.Error:  # a damaged page: this message is in trouble, the others are not
+    except apsw.Error:
         return None
     data = found[0][0] if found else None
     return data if isinstance(data, bytes) and zlib.crc32(data) == item.crc else None
@@ -125,9 +180,9 @@ def expired(
     """Return messages whose time is over: by age in the queue's order, then by a date of their own."""
     accepted = now - default_expiry_ms
     bound = ids.first_of(max(accepted + _CLOCK_SLACK_MS, 0))
-    by_age = connection.execute(SQL["expired_by_age"], (destination_id, bound, accepted))
-    by_date = connection.execute(SQL["expired_by_date"], (destination_id, now))
-    found = [*_take(by_age, {}, destination_id, limit), *_take(by_date, {}, destination_id, limit)]
+    by_age = _take(connection, "expired_by_age", (destination_id, bound, accepted), (), limit)
+    by_date = _take(connection, "expired_by_date", (destination_id, now), (), limit)
+    found = [*by_age, *by_date]
     return [item for item, _ in _merged(found)[:limit]]
 
 
@@ -137,5 +192,5 @@ def notices_due(
     """Return messages that have waited long enough for a delay notice (RFC 3461 section 4.1)."""
     accepted = now - after_ms
     bound = ids.first_of(max(accepted + _CLOCK_SLACK_MS, 0))
-    found = connection.execute(SQL["notices_due"], (destination_id, bound, accepted))
-    return [item for item, _ in _take(found, {}, destination_id, limit)]
+    found = _take(connection, "notices_due", (destination_id, bound, accepted), (), limit)
+    return [item for item, _ in found]

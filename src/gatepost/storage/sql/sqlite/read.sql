@@ -1,3 +1,9 @@
+-- name: at_once
+-- One of the six queries that follow, as one row of JSON.
+SELECT json_group_array(json_array(message_id, n, address, orcpt, notify, attempts, not_before, accepted_at, sender,
+    size, flags, envid, crc, open, spool, source))
+FROM (rows_in_order LIMIT ?)
+
 -- name: ready
 SELECT q.message_id, q.n, q.address, q.orcpt, q.notify, q.attempts, q.not_before,
     m.accepted_at, m.sender, m.size, m.flags, m.envid, m.crc, m.open, m.spool, m.source
@@ -45,6 +51,11 @@ ORDER BY q.message_id, q.n
 
 -- name: body
 SELECT data FROM body WHERE message_id = ?
+
+-- name: bodies
+-- Both aggregates see the rows in the same order, whichever it is.
+SELECT json_group_array(json_array(message_id, length(data))), CAST(group_concat(data, '') AS BLOB)
+FROM body WHERE message_id IN (SELECT value FROM json_each(?))
 
 -- name: body_facts
 SELECT size, crc, spool FROM message WHERE id = ? AND open > 0
