@@ -52,6 +52,8 @@ def _form(kind: str, hint: str, pattern: str, sample: str, phase: str = "") -> F
 
 FORMS = (
     _form("exchange", "arget IP address responded with", r"arget IP address responded with:? ?[\"“'](?P<inner>[^\"“”]{3,2000})", 'Primary target IP address responded with: "451 5.7.3 Cannot achieve Exchange Server authentication." Attempted failover'),
+    _form("", "Response: \"('", r"Response: ?\"\('(?P<inner>\d{3}', \[['\"].{3,4000}?)['\"]\]\)", """Reason: "5.1.0 - Unknown address error" Response: "('550', ['There is no such account.'])\""""),
+    _form("", " - ", r"(?:^|[\s;])[45]\.\d\.\d{1,3} - [A-Z][\w ()-]{3,60}? (?P<inner>[245]\d\d[ -]['\"].{3,4000})", "5.1.0 - Unknown address error 550-'5.7.1 Message rejected as spam' (delivery attempts: 0)"),
     _form("postfix", " said: ", rf"host {_N}\[{_A}\]{_PORT} said: (?P<inner>.{{3,4000}}?)(?:\s*\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
     _form("postfix", "refused to talk to me", rf"host {_N}\[{_A}\]{_PORT} refused to talk to me: ?(?P<inner>.*)", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
     _form("postfix", "server refused to talk to me", rf"connect to {_N}\[{_A}\]{_PORT}: server refused to talk to me: ?(?P<inner>.*)", "connect to mx.example.org[192.0.2.1]: server refused to talk to me: 421 no  ", "banner"),
