@@ -256,6 +256,60 @@ def test_a_page_bars_nobody_and_breaks_nothing(
     assert visitor.troubles == []
 
 
+def focused(visitor: Visitor) -> str:
+    """Return what has the focus, in short: its address, else its id, else its words."""
+    return str(
+        visitor.page.evaluate(
+            "(({hash, pathname, id, textContent}) => hash || pathname || id || textContent.trim())"
+            "(document.activeElement)"
+        )
+    )
+
+
+def test_the_keyboard_alone_is_enough(browser: Chromium, world: World) -> None:
+    """Skip to the content, get help, look into a queue, and come back to where one was."""
+    visitor = browser.visit(world.gateway)
+    visitor.sign_in(world.gateway)
+    keys = visitor.open("/queues").keyboard
+    keys.press("Tab")
+    assert focused(visitor) == "#main"
+    visitor.wait_for(".skip")
+    keys.press("Enter")
+    assert focused(visitor) == "main"
+    keys.press("?")
+    visitor.wait_for("dialog[open]")
+    for _ in range(5):
+        keys.press("Tab")
+        assert visitor.page.evaluate("document.activeElement.matches('body, dialog, dialog *')")
+    keys.press("Escape")
+    assert visitor.page.locator("dialog[open]").count() == 0
+    keys.press("j")
+    queue = focused(visitor)
+    assert queue.startswith("/queues/")
+    keys.press("Enter")
+    visitor.wait_for("#flyout h2")
+    keys.press("Escape")
+    assert visitor.page.locator("#flyout > *").count() == 0
+    assert focused(visitor) == queue
+    keys.press("g")
+    keys.press("n")
+    visitor.page.wait_for_url("**/nodes")
+    assert visitor.troubles == []
+
+
+def test_no_page_is_wider_than_a_small_telephone(browser: Chromium, world: World) -> None:
+    """320 pixels, which is what WCAG 1.4.10 asks for: nothing is cut off, nothing scrolls sideways but tables."""
+    visitor = browser.visit(world.gateway, width=320)
+    visitor.sign_in(world.gateway)
+    wider = {}
+    for path in all_pages(world):
+        visitor.open(path)
+        excess = visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if excess > 0:
+            wider[path] = excess
+    assert wider == {}
+
+
 def test_from_nothing_to_the_first_delivered_test_message(browser: Chromium, tmp_path: Path) -> None:
     """An administrator, a connector, a test message that arrives: by clicks alone, in under two minutes."""
     with FaultServer() as office, GatewayProcess(tmp_path) as gateway:

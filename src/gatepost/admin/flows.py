@@ -109,6 +109,10 @@ class FlowUseCases:
     def _outcomes_since(self, since: int) -> Counter[str]:
         return _outcomes(counted for _stretch, counted in self._gateway.flows.since(since))
 
+    def delivered_ever(self) -> bool:
+        """Tell whether anything was delivered in what is kept of the past."""
+        return bool(self._outcomes_since(self._gateway.now() - WINDOWS["7d"])["delivered"])
+
     def course(self) -> list[Json]:
         """Return deliveries, failed attempts and ends without delivery of the last 24 hours, hour by hour."""
         now = self._gateway.now()

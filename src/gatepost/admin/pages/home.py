@@ -11,6 +11,7 @@ from gatepost.admin.insights import InsightFilter
 from gatepost.admin.pages.door import Looking
 from gatepost.admin.pages.render import language_of, page
 from gatepost.admin.shapes import Json
+from gatepost.i18n import tr
 
 router = APIRouter(include_in_schema=False)
 TOP = 5
@@ -41,6 +42,7 @@ async def overview(service: Any, lang: str) -> Json:
         "open_insights": len(insights),
         "insights": insights[:TOP],
         "connectors": health_of(gateway.objects.connectors, rows, insights),
+        "steps": first_steps(gateway, service.flows.delivered_ever()),
         "changes": await service.objects.history(LAST_CHANGES),
         "lately": service.flows.lately(),
         "encryption": service.encryption.lately(),
@@ -48,6 +50,29 @@ async def overview(service: Any, lang: str) -> Json:
         "health": service.health(),
         "ready": service.ready(),
     }
+
+
+STEPS = (
+    ("connector", tr("Say where mail goes: add a connector"), "/connectors/new"),
+    ("delivered", tr("Send a test message and see it arrive"), "/diagnostics"),
+    ("domain", tr("Name the domains that are yours"), "/domains/new"),
+    ("source", tr("Say who may hand mail in: add a source"), "/sources/new"),
+    ("channel", tr("Say who is told when mail is stuck: add a channel"), "/channels/new"),
+)
+
+
+def first_steps(gateway: Any, delivered: bool) -> list[Json]:
+    """Return what a new gateway needs, and whether it has it; empty once it has all."""
+    objects = gateway.objects
+    has = {
+        "connector": bool(objects.connectors),
+        "delivered": delivered,
+        "domain": bool(objects.domains),
+        "source": bool(objects.sources),
+        "channel": bool(objects.channels),
+    }
+    steps: list[Json] = [{"title": title, "where": where, "done": has[name]} for name, title, where in STEPS]
+    return [] if all(has.values()) else steps
 
 
 def health_of(connectors: Any, rows: list[Json], insights: list[Json]) -> list[Json]:

@@ -117,18 +117,20 @@ def environment(lang: str) -> Environment:
         "short": short,
         "shown": shown,
         "curl": curl,
-        **{filter_name: _called(known, lang) for filter_name, known in words.ALL.items()},
+        **{name: _called(known, lang, spaced=name in words.NAMES) for name, known in words.ALL.items()},
     }
     return made
 
 
-def _called(known: Mapping[str, str], lang: str) -> Callable[[object], str]:
+def _called(known: Mapping[str, str], lang: str, *, spaced: bool) -> Callable[[object], str]:
     """Return what translates a name of a program: `{{ "smart_hosts" | field }}`."""
     say = translator(lang)
 
     def called(name: object) -> str:
         text = str(name)
-        return say(known[text]) if text in known else text.replace("_", " ")
+        if text in known:
+            return say(known[text])
+        return text.replace("_", " ") if spaced else text
 
     return called
 

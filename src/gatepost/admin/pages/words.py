@@ -1,6 +1,6 @@
 """What people call the names that programs use: fields of objects, parameters of fixes, kinds, stages, choices.
 
-Rule: a name that is not here is shown as it is, without its underscores.
+Rule: a name that is not here is shown as it is; that of a field or a kind without its underscores.
 """
 
 from gatepost.i18n import tr
@@ -69,3 +69,4 @@ ALL = {
     "report": REPORTS,
     "verdict": VERDICTS,
 }
+NAMES = ("kind", "field")  # of these nobody chose the words

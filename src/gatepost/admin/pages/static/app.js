@@ -102,8 +102,17 @@
     }
   };
 
+  // what is wider than its place is scrolled with the arrow keys
+  const reachable = (part) => {
+    for (const box of part.querySelectorAll(".table-responsive, #sums .gp-kpis")) {
+      if (box.scrollWidth <= box.clientWidth || box.tabIndex === 0) continue;
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", box.closest(".card")?.querySelector(".card-title")?.textContent.trim() || document.querySelector("h1").textContent.trim());
+    }
+  };
   const prepare = (part) => {
-    times(part); tabs(part); charts(part); depends(part);
+    reachable(part); times(part); tabs(part); charts(part); depends(part);
     for (const wizard of part.querySelectorAll(".gp-wizard:not([data-at])")) step(wizard, 0);
   };
   addEventListener("DOMContentLoaded", () => prepare(document));
@@ -124,6 +133,23 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.requestConfig.elt;
     if (refreshes(part) && part.querySelector(busy)) event.detail.shouldSwap = false;
+    else keepFocus(part);
+  });
+  // whoever works by keyboard stays where they are when a part is drawn anew
+  let kept;
+  const places = (part) => [...part.querySelectorAll("a[href], button, summary, input, select")];
+  const keepFocus = (part) => {
+    const active = document.activeElement;
+    if (!refreshes(part) || !part.contains(active)) return;
+    kept = { id: part.id, href: active.getAttribute("href"), at: places(part).indexOf(active), marked: Boolean(active.closest(".gp-at")) };
+  };
+  document.addEventListener("htmx:afterSettle", () => {
+    const part = kept && document.getElementById(kept.id);
+    if (!part) return;
+    const place = places(part).find((one) => kept.href && one.getAttribute("href") === kept.href) || places(part)[kept.at];
+    place?.focus({ preventScroll: true });
+    if (kept.marked) place?.closest("tr, .list-group-item-action")?.classList.add("gp-at");
+    kept = undefined;
   });
 
   document.addEventListener("change", (event) => { depends(document); if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(); });
@@ -143,7 +169,7 @@
       show(group, chosen[group.dataset.tabs]);
     }
     if (find("[data-help]")) document.getElementById("keys")?.showModal();
-    if (find("[data-close]")) { document.getElementById("flyout")?.replaceChildren(); back?.focus(); }
+    if (find("[data-close]")) closeFlyout();
     const wizard = find(".gp-wizard");
     if (wizard && find("[data-next]")) {
       const fields = [...wizard.querySelectorAll("fieldset.on :is(input, select, textarea)")];
@@ -155,6 +181,20 @@
     if (opener) back = opener;
   });
   let back;
+  // what is closed gives the focus back to what had opened it
+  const closeFlyout = () => {
+    const flyout = document.getElementById("flyout");
+    if (!flyout?.firstElementChild) return;
+    flyout.replaceChildren();
+    // the row may have been drawn anew since
+    (back?.isConnected ? back : document.querySelector(`a[href="${CSS.escape(back?.getAttribute("href") || "")}"]`))?.focus();
+  };
+  const escape = () => {
+    const drop = document.querySelector(".gp-drop[open]"), nav = document.querySelector("#nav.open");
+    if (drop) { drop.open = false; drop.querySelector("summary").focus(); }
+    else if (nav) { const toggle = document.querySelector("[data-toggle-nav]"); toggle.click(); toggle.focus(); }
+    else closeFlyout();
+  };
   document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "flyout") event.target.querySelector("h2, [data-close]")?.focus(); });
 
   // ---- keys
@@ -171,7 +211,7 @@
     (to.matches("a") ? to : to.querySelector("a, button"))?.focus();
   };
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { document.getElementById("flyout")?.replaceChildren(); for (const d of document.querySelectorAll(".gp-drop[open]")) d.open = false; }
+    if (event.key === "Escape") escape();
     if (event.target.matches("[role=tab]") && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
       const next = event.key === "ArrowRight" ? event.target.nextElementSibling : event.target.previousElementSibling;
       if (next) { next.click(); next.focus(); }
