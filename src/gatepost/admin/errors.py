@@ -6,7 +6,7 @@ Rule: the sentence is English and a key of the catalogue; `tr` marks it, whoever
 from collections.abc import Callable, Sequence
 
 from gatepost.config.problems import Problem
-from gatepost.i18n import tr
+from gatepost.i18n import said, tr
 
 __all__ = ["tr"]
 
@@ -27,7 +27,8 @@ class AdminError(Exception):
     def text(self, translate: Callable[[str], str]) -> str:
         """Return the sentence in a language."""
         sentence = translate(self.sentence)
-        return sentence.format(**self.fields) if self.fields else sentence
+        fields = {name: said(value, translate) for name, value in self.fields.items()}
+        return sentence.format(**fields) if fields else sentence
 
 
 class NotFound(AdminError):

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import cast
 
 from gatepost import __version__
 from gatepost.admin.alerts import AlertUseCases
 from gatepost.admin.answers.messages import TestJson
-from gatepost.admin.answers.queue import CandidateJson, RouteJson
+from gatepost.admin.answers.queue import RouteJson
 from gatepost.admin.answers.system import DoctorJson, FindingJson, ProcessHealth, Readiness, ReloadedJson
 from gatepost.admin.audit import AuditUseCases
 from gatepost.admin.auth import TokenUseCases
@@ -37,6 +36,7 @@ from gatepost.admin.shapes import connectors_of, destination_name
 from gatepost.admin.test_mail import send_test
 from gatepost.admin.users import UserUseCases
 from gatepost.config.settings import BadSettings
+from gatepost.i18n import Translator, said
 from gatepost.smtp.address import BadAddress, domain_of
 from gatepost.storage.interface import DestinationState
 
@@ -69,7 +69,7 @@ class Service:
         self.ndr = NdrUseCases(gateway)
         self.events = EventUseCases(gateway, self.queue)
 
-    def route_explain(self, address: str) -> RouteJson:
+    def route_explain(self, address: str, translate: Translator = str) -> RouteJson:
         """Return where an address goes, with every connector that was weighed and why it lost."""
         try:
             known = bool(domain_of(address))
@@ -90,8 +90,16 @@ class Service:
                 DestinationState.of(route.destination), connectors_of(self.gateway.objects)
             ),
             "destination_id": str(route.destination.id),
-            "why": route.why,
-            "candidates": [cast("CandidateJson", asdict(candidate)) for candidate in route.candidates],
+            "why": str(said(route.why, translate)),
+            "candidates": [
+                {
+                    "connector": candidate.connector,
+                    "matched": str(said(candidate.matched, translate)),
+                    "won": candidate.won,
+                    "why": str(said(candidate.why, translate)),
+                }
+                for candidate in route.candidates
+            ],
         }
 
     async def send_test(self, recipient: str, who: str, translate: Callable[[str], str]) -> TestJson:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
+from typing import Self
 
 LANGUAGES = ("en", "zh-CN")
 FOLDER = Path(__file__).parent
@@ -17,6 +18,33 @@ Translator = Callable[[str], str]
 def tr(sentence: str) -> str:
     """Mark a sentence for translation where it is written; it is translated where it is shown."""
     return sentence
+
+
+class Sentence(str):
+    """A text in English that keeps what it was made of, so that it can be said in another language.
+
+    Sentence(tr("connector {name} takes {pattern}"), name="to-office", pattern="contoso.example")
+    """
+
+    __slots__ = ("template", "values")
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Self:
+        """Make the text."""
+        made = super().__new__(cls, template.format(**values) if values else template)
+        made.template, made.values = template, values
+        return made
+
+    def say(self, translate: Translator) -> str:
+        """Return it in a language; sentences in it too."""
+        values = {name: said(value, translate) for name, value in self.values.items()}
+        return translate(self.template).format(**values) if values else translate(self.template)
+
+
+def said(value: object, translate: Translator) -> object:
+    """Return a sentence in a language, anything else as it is."""
+    return value.say(translate) if isinstance(value, Sentence) else value
 
 
 def _same(sentence: str) -> str:

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from gatepost.i18n import Sentence, tr
 from gatepost.model.objects import AcceptedDomain, Connector, Objects
 from gatepost.model.route import Candidate, DestinationKey, Route
 from gatepost.smtp.address import BadAddress, domain_of
 
 MAILBOX = DestinationKey("mailbox", "", "")
-ALL_ACCEPTED = "all accepted domains"
+ALL_ACCEPTED = Sentence(tr("all accepted domains"))
+_KNOWN = Sentence(tr("our mailbox store knows the recipient"))
+_NO_DOMAIN = Sentence(tr("the address names no mail domain"))
 
 
 class Standing(StrEnum):
@@ -58,22 +61,29 @@ class Router:
         """Return where mail for an address goes, without the candidates."""
         domain, accepted = self._place(address)
         if not domain:
-            return Route(
-                address, domain, DestinationKey("none", "", domain), "the address names no mail domain"
-            )
+            return Route(address, domain, DestinationKey("none", "", domain), _NO_DOMAIN)
         if accepted is not None and _knows(accepted, address, domain):
-            return Route(address, domain, MAILBOX, "our mailbox store knows the recipient")
+            return Route(address, domain, MAILBOX, _KNOWN)
         if accepted is not None and accepted.type == "authoritative":
-            why = f"{accepted.name} is authoritative and does not know the recipient"
+            why = Sentence(
+                tr("{domain} is authoritative and does not know the recipient"), domain=accepted.name
+            )
             return Route(address, domain, DestinationKey("none", "", domain), why)
         match = self._match(domain, accepted)
         if match is not None:
             return self._by(match, address, domain)
         if accepted is not None:
-            why = f"{accepted.name} is an internal relay, and no enabled connector takes {domain}"
+            why = Sentence(
+                tr("{name} is an internal relay, and no enabled connector takes {domain}"),
+                name=accepted.name,
+                domain=domain,
+            )
             return Route(address, domain, DestinationKey("none", "", domain), why)
         return Route(
-            address, domain, DestinationKey("mx", "", domain), f"no connector takes {domain}: its own MX do"
+            address,
+            domain,
+            DestinationKey("mx", "", domain),
+            Sentence(tr("no connector takes {domain}: its own MX do"), domain=domain),
         )
 
     def _by(self, match: _Match, address: str, domain: str) -> Route:
@@ -82,7 +92,7 @@ class Router:
         other = self._instead.get(connector.name)
         deputy = next((c for c in self._connectors if c.name == other and c.enabled), None)
         if deputy is not None:
-            why = f"{why}, and {deputy.name} stands in for it"
+            why = Sentence(tr("{why}, and {name} stands in for it"), why=why, name=deputy.name)
             connector, key = deputy, None if deputy.use_mx else DestinationKey("smart", deputy.name, "")
         return Route(address, domain, key or DestinationKey("mx", connector.name, domain), why)
 
@@ -119,7 +129,7 @@ class Router:
         """Enter an enabled connector under its patterns; whoever was there first stays."""
         key = None if connector.use_mx else DestinationKey("smart", connector.name, "")
         for pattern in connector.domains:
-            match = _Match(connector, pattern, f"connector {connector.name} takes {pattern}", key)
+            match = _Match(connector, pattern, _takes(connector, pattern), key)
             if pattern == "*":
                 self._every = self._every or match
             elif pattern.startswith("*."):
@@ -127,7 +137,7 @@ class Router:
             else:
                 self._exact.setdefault(pattern, match)
         if connector.all_accepted_domains and self._all_accepted is None:
-            why = f"connector {connector.name} takes {ALL_ACCEPTED}"
+            why = _takes(connector, ALL_ACCEPTED)
             self._all_accepted = _Match(connector, ALL_ACCEPTED, why, key)
 
     def _place(self, address: str) -> tuple[str, AcceptedDomain | None]:
@@ -203,15 +213,32 @@ def _best_pattern(connector: Connector, domain: str, accepted: AcceptedDomain | 
     return "*" if "*" in connector.domains else ""
 
 
+def _takes(connector: Connector, pattern: str) -> Sentence:
+    return Sentence(tr("connector {name} takes {pattern}"), name=connector.name, pattern=pattern)
+
+
 def _why_lost(connector: Connector, pattern: str, route: Route, winner: _Match | None) -> str:
     if not pattern:
         if connector.all_accepted_domains and not connector.domains:
-            return f"{route.domain or 'the address'} is not an accepted domain"
-        return f"none of its domains matches {route.domain}" if route.domain else route.why
+            return Sentence(tr("{domain} is not an accepted domain"), domain=route.domain or "?")
+        return (
+            Sentence(tr("none of its domains matches {domain}"), domain=route.domain)
+            if route.domain
+            else route.why
+        )
     if not connector.enabled:
-        return f"it takes {pattern}, but is disabled"
+        return Sentence(tr("it takes {pattern}, but is disabled"), pattern=pattern)
     if winner is None:
-        return f"it takes {pattern}, but {route.why}"
+        return Sentence(tr("it takes {pattern}, but {why}"), pattern=pattern, why=route.why)
     if winner.pattern == pattern:
-        return f"connector {winner.connector.name} takes {pattern} as well, and is first by name"
-    return f"{winner.pattern} of connector {winner.connector.name} is more specific than {pattern}"
+        return Sentence(
+            tr("connector {name} takes {pattern} as well, and is first by name"),
+            name=winner.connector.name,
+            pattern=pattern,
+        )
+    return Sentence(
+        tr("{closer} of connector {name} is more specific than {pattern}"),
+        closer=winner.pattern,
+        name=winner.connector.name,
+        pattern=pattern,
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.i18n import accepted, pick, translator
+from gatepost.i18n import Sentence, accepted, pick, said, translator
 from gatepost.i18n.compile import (
     BadCatalogue,
     mo_bytes,
@@ -94,3 +94,13 @@ def test_sentences_are_found_in_python_and_in_templates():
         (2, "Three."),
         (2, "Four."),
     ]
+
+
+def test_a_sentence_is_english_and_can_be_said_in_another_language_with_the_sentences_in_it():
+    zh = translator("zh-CN")
+    inner = Sentence("connector {name} takes {pattern}", name="to-office", pattern="contoso.example")
+    outer = Sentence("{why}, and {name} stands in for it", why=inner, name="spare")
+    assert outer == "connector to-office takes contoso.example, and spare stands in for it"
+    assert outer.say(zh) == "连接器 to-office 接收 contoso.example，现由 spare 代替"
+    assert said("as it is", zh) == "as it is"
+    assert Sentence("a {brace} that nobody fills") == "a {brace} that nobody fills"

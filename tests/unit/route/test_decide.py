@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatepost.i18n import said, translator
 from gatepost.model.objects import AcceptedDomain, Connector, Objects, SmartHost
 from gatepost.model.route import DestinationKey
 from gatepost.route.decide import MAILBOX, Router, Standing
@@ -185,6 +186,9 @@ def test_every_candidate_says_why_it_lost():
         "accepted": ("", "contoso.example is not an accepted domain"),
     }
     assert route.candidates[0].connector == "exact"
+    zh = translator("zh-CN")
+    assert said(route.why, zh) == "连接器 exact 接收 contoso.example"
+    assert all(said(candidate.why, zh) != candidate.why for candidate in route.candidates)
 
 
 def test_only_the_addresses_of_a_domain_of_ours_can_go_different_ways():

@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from gatepost.admin.answers.queue import ActedJson, AuditJson, QueueRow, RouteJson
 from gatepost.admin.api.app import Operator, Reader, Use
 from gatepost.admin.api.described import DescribedRoute
 from gatepost.admin.api.documentation import Body
+from gatepost.admin.api.insights import lang_of
 from gatepost.admin.queue import DestinationFilter
+from gatepost.i18n import translator
 
 router = APIRouter(tags=["queue"], route_class=DescribedRoute)
 FILTER = "Terms that must all hold, of connector, destination, state, code, class, age, expires, attempts."
@@ -84,6 +86,8 @@ async def audit(service: Use, _caller: Reader) -> AuditJson:
 
 
 @router.get("/route/explain")
-async def explain(service: Use, _caller: Reader, address: Annotated[str, Query(max_length=400)]) -> RouteJson:
-    """Return where an address goes, and why."""
-    return service.route_explain(address)
+async def explain(
+    request: Request, service: Use, _caller: Reader, address: Annotated[str, Query(max_length=400)]
+) -> RouteJson:
+    """Return where an address goes, and why, in the caller's language."""
+    return service.route_explain(address, translator(lang_of(request)))

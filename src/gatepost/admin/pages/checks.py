@@ -65,7 +65,7 @@ async def diagnostics(
     return page(
         request, "diagnostics.html", visitor, connectors=names, modes=tuple(str(mode) for mode in TlsMode),
         connector=connector, checks=checks[:LATEST], address=address[:320],
-        route=service.route_explain(address.strip()[:320]) if address.strip() else None,
+        route=service.route_explain(address.strip()[:320], say_of(request)) if address.strip() else None,
     )  # fmt: skip
 
 

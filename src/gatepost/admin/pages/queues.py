@@ -131,7 +131,7 @@ async def messages(
 async def message(request: Request, service: Use, visitor: Looking, message: str) -> Response:
     """Show one message with everything that happened to it."""
     data: Any = await service.messages.show(message)
-    routes = [service.route_explain(str(r["address"])) for r in data["recipients"][:20]]
+    routes = [service.route_explain(str(r["address"]), say_of(request)) for r in data["recipients"][:20]]
     return page(request, "message.html", visitor, data=data, routes=routes, timeline=timeline(data))
 
 
