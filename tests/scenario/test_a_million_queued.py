@@ -142,11 +142,14 @@ SEARCHES = (
     "/trace?q=r77%40sub13.office.test", "/trace?q=p99%40sub35.office.test", "/trace?q=nobody%40sub1.office.test",
     "/trace?q=%40sub7.office.test", "/trace?q=%40nowhere.test", "/trace?sender=u5%40d5.example",
     "/trace?sender=v900%40e1.example", "/trace?sender=nobody%40e1.example", "/trace?state=returned",
+    "/trace?state=delivered", "/trace?state=queued",
     "/trace?state=cancelled", "/trace?q=nobody%40sub1.office.test&since=1d",
 )  # fmt: skip
 QUERIES = (
-    "trace?limit=1000", "trace?header_id=%3C500000%40client.test%3E", "trace?destination=to-office",
-    "messages?limit=1000", "messages?filter=to:nobody@sub1.office.test", "reports/ndr?since=30d",
+    "trace?limit=100", "trace?source=nowhere", "trace?header_id=%3C500000%40client.test%3E",
+    "trace?destination={destination}",
+    "trace?destination={destination}&state=returned",
+    "messages?limit=100", "messages?filter=to:nobody@sub1.office.test", "reports/ndr?since=30d",
     "reports/connectors?since=30d", "audit", "objects",
 )  # fmt: skip
 PAGES = (
@@ -181,8 +184,9 @@ def test_every_page_answers_soon_with_a_million_queued_and_a_month_of_trace(tmp_
         wait_until(lambda: covered(store), 600, 1, "the blocks of the trace")
         number = gateway.json("insight", "list")[0]["number"]
         pages = [*PAGES, *SEARCHES, f"/insights/{number}"]
+        queries = [f"/api/v1/{query}".format(destination=row["id"]) for query in QUERIES]
         figures = {path: page_time(gateway, path) for path in [*pages, *map(as_json, pages)]}
-        figures |= {path: page_time(gateway, path) for path in (f"/api/v1/{query}" for query in QUERIES)}
+        figures |= {path: page_time(gateway, path) for path in queries}
         print(json.dumps(figures, indent=1))
         assert {path: ms for path, ms in figures.items() if ms >= PAGE_LIMIT * 1000} == {}
 

@@ -35,6 +35,7 @@ from gatepost.storage.interface import (
     QueuedMessage,
     RecipientView,
     RevisionConflict,
+    TracePage,
     Traffic,
 )
 from gatepost.telemetry.flows import FlowCounts
@@ -308,7 +309,8 @@ class FakeStore:
 
     async def trace(self, which, limit):
         self.traced = which
-        return list(self.finished.values())[:limit]
+        found = list(self.finished.values())[:limit]
+        return TracePage(found, found[-1].id if len(found) == limit else 0)
 
     async def audit(self):
         return self.audited

@@ -152,9 +152,9 @@ class SmallGateway:
 
     async def recipients(self) -> dict[tuple[int, int], tuple[str, int]]:
         """Return state and destination of each recipient of mail that we were given, by message and number."""
-        views = await self.world.store.trace(TraceFilter(source="test"), 1000)
+        views = await self.views()
         return {(v.id, r.n): (r.state, r.destination_id) for v in views for r in v.recipients}
 
     async def views(self) -> list[MessageView]:
         """Return what we were given."""
-        return await self.world.store.trace(TraceFilter(source="test"), 1000)
+        return (await self.world.store.trace(TraceFilter(source="test"), 1000)).messages

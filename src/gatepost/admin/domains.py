@@ -17,6 +17,7 @@ from gatepost.storage.interface import MessageView, TraceFilter
 DAY = 86_400_000
 PAGE = 500
 MOST_MESSAGES = 3000  # that are looked at, the latest ones
+MOST_PAGES = 20  # of the trace: each is a bounded look, which may find nothing
 MOST_SHOWN = 1000  # addresses in an answer
 
 
@@ -55,7 +56,7 @@ class DomainUseCases:
         after = turned(self._gateway.objects, domain)
         effect = await self._gateway.fixing.effect_of(after)
         since = self._gateway.now() - days * DAY
-        looked_at, seen = await self._recent(domain, since)
+        looked_at, complete, seen = await self._recent(domain, since)
         good = [s.address for s in seen if s.delivered and s.address not in domain.recipients]
         refused = [s for s in seen if s.address not in domain.recipients]
         return {
@@ -66,7 +67,7 @@ class DomainUseCases:
             "effect": effect_json(effect),
             "since": when(since),
             "messages_looked_at": looked_at,
-            "complete": looked_at < MOST_MESSAGES,
+            "complete": complete,
             "addresses": len(seen),
             "would_be_refused": len(refused),
             "good_but_unknown": len(good),
@@ -80,21 +81,27 @@ class DomainUseCases:
                 return domain
         raise NotFound(tr("There is no accepted domain {name}."), name=name)
 
-    async def _recent(self, domain: AcceptedDomain, since: int) -> tuple[int, list[Seen]]:
-        """Return how many messages were looked at, and the addresses in them, the most delivered first."""
+    async def _recent(self, domain: AcceptedDomain, since: int) -> tuple[int, bool, list[Seen]]:
+        """Return how many messages were looked at, whether these were all, and the addresses in them.
+
+        The most delivered ones come first.
+        """
         found: dict[str, Seen] = {}
-        looked_at = 0
+        looked_at, pages, complete = 0, 0, True
         for destination in await self._destinations(domain):
-            before = 0
-            while looked_at < MOST_MESSAGES:
-                which = TraceFilter(since=since, destination_id=destination, before=before)
+            which = TraceFilter(since=since, destination_id=destination)
+            more = True
+            while more and looked_at < MOST_MESSAGES and pages < MOST_PAGES:
                 page = await self._gateway.store.trace(which, min(PAGE, MOST_MESSAGES - looked_at))
-                looked_at += len(page)
-                count(found, page, domain, destination)
-                if len(page) < PAGE:
-                    break
-                before = page[-1].id
-        return looked_at, sorted(found.values(), key=lambda s: (-s.delivered, -s.refused, s.address))
+                looked_at, pages, more = looked_at + len(page.messages), pages + 1, bool(page.before)
+                count(found, page.messages, domain, destination)
+                which = which._replace(before=page.before)
+            complete = complete and not more
+        return (
+            looked_at,
+            complete,
+            sorted(found.values(), key=lambda s: (-s.delivered, -s.refused, s.address)),
+        )
 
     async def _destinations(self, domain: AcceptedDomain) -> list[int]:
         """Return the destinations where mail for a domain may have gone: those of connectors that carry it."""

@@ -27,8 +27,8 @@ class ForeignUseCases:
         name = report.system.strip()
         if not name or len(name) > MAX_NAME or not name.isprintable():
             raise Invalid(tr('"{name}" is no name of a system: 1 to 100 characters.'), name=name[:MAX_NAME])
-        wrong = next((row.failure_class for row in report.rows if row.failure_class not in CLASSES), "")
-        if wrong:
+        wrong = next((row.failure_class for row in report.rows if row.failure_class not in CLASSES), None)
+        if wrong is not None:
             raise Invalid(tr('"{word}" is no failure class.'), word=wrong[:MAX_NAME])
         if not self._gateway.foreign.has_room(name):
             raise Conflict(tr("100 foreign systems are known already: forget one first."))

@@ -230,7 +230,7 @@ class MessageUseCases:
     async def trace(self, which: TraceFilter, limit: int = 100) -> TracePage:
         """Return messages of the past and present, newest first, with where each recipient stands."""
         limit = max(1, min(limit, MAX_LIMIT))
-        views = await self._gateway.store.trace(which, limit)
+        page = await self._gateway.store.trace(which, limit)
         names = {p.id: (p.summary.state.connector, p.name) for p in await self._queue.places()}
         rows: list[TraceRow] = [
             {
@@ -241,10 +241,9 @@ class MessageUseCases:
                     for r in view.recipients
                 ],
             }
-            for view in views
+            for view in page.messages
         ]
-        more = to_text(views[-1].id) if len(views) == limit else None
-        return {"messages": rows, "next": more}
+        return {"messages": rows, "next": to_text(page.before) if page.before else None}
 
     async def destination_id(self, name: str) -> int:
         """Return the number of the one destination of that name."""

@@ -34,7 +34,7 @@ def trace(state: State, **given: Any) -> int:
     if given["sender"] == "<>":
         given["sender"] = ""
     in_state = given.pop("in_state")
-    answer = Client(state).get(path("trace"), **given, state=in_state)
+    answer = _found(Client(state), {**given, "state": in_state})
     if state.as_json:
         print_json(answer)
     elif answer["messages"]:
@@ -42,6 +42,16 @@ def trace(state: State, **given: Any) -> int:
     else:
         line(state.say(tr("No message is like that.")))
     return DONE if answer["messages"] else NEGATIVE
+
+
+def _found(client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return a page; the gateway looks at a part of the past for each answer, so it may take several."""
+    found: dict[str, Any] = client.get(path("trace"), **wanted)
+    while found["next"] and len(found["messages"]) < wanted["limit"]:
+        left = wanted["limit"] - len(found["messages"])
+        more = client.get(path("trace"), **{**wanted, "limit": left, "before": found["next"]})
+        found = {"messages": found["messages"] + more["messages"], "next": more["next"]}
+    return found
 
 
 def _show(state: State, answer: dict[str, Any]) -> None:

@@ -315,6 +315,13 @@ class TraceFilter(NamedTuple):
     before: int = 0  # message id: the page after (older than) this one
 
 
+class TracePage(NamedTuple):
+    """Messages that were found, and before which id to look on; 0 where nothing older can be meant."""
+
+    messages: list[MessageView]
+    before: int
+
+
 class HistoryEntry(NamedTuple):
     """One object in one change."""
 
@@ -442,8 +449,8 @@ class Store(Protocol):
     async def events(self, message_id: int) -> list[Event]:
         """Return what happened to a message."""
 
-    async def trace(self, which: TraceFilter, limit: int) -> list[MessageView]:
-        """Return messages of the past and present, newest first."""
+    async def trace(self, which: TraceFilter, limit: int) -> TracePage:
+        """Return messages of the past and present, newest first: at most so many, and what a bounded look finds."""
 
     async def index(self, before_ms: int) -> bool:
         """Make some of what was accepted before a time quick to find in the trace; tell whether there may be more.

@@ -653,7 +653,7 @@ def test_a_finished_message_is_found_by_sender_recipient_state_and_time(url: str
         await put(store, Change(settles=(settle(done, attempt=make.attempt(done)),)))
 
         async def found(which: TraceFilter) -> list[int]:
-            return [view.id for view in await store.trace(which, 10)]
+            return [view.id for view in (await store.trace(which, 10)).messages]
 
         assert await found(TraceFilter()) == [queued.id, done.id]
         assert await found(TraceFilter(recipient="BOB@x.example")) == [done.id]
@@ -662,7 +662,7 @@ def test_a_finished_message_is_found_by_sender_recipient_state_and_time(url: str
         assert await found(TraceFilter(state="delivered", destination_id=OFFICE.id)) == [done.id]
         assert await found(TraceFilter(since=NOW + 1)) == await found(TraceFilter(until=NOW)) == []
         assert await found(TraceFilter(before=queued.id)) == [done.id]
-        (view,) = await store.trace(TraceFilter(recipient="bob@x.example"), 10)
+        (view,) = (await store.trace(TraceFilter(recipient="bob@x.example"), 10)).messages
         assert [(r.state, r.ended_at) for r in view.recipients] == [("delivered", NOW)]
 
     run(url, tmp_path, story)

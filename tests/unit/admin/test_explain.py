@@ -161,6 +161,7 @@ def test_foreign_systems_are_listed_and_forgotten(place):
         {"system": " ", "insights": []},
         {"system": "a\nb", "insights": []},
         {"system": "x", "insights": [{**ROW, "class": "nonsense"}]},
+        {"system": "x", "insights": [{**ROW, "class": ""}]},
         {"system": "x", "insights": [{**ROW, "oldest_at": "soon"}]},
         {"system": "x", "insights": [ROW] * 201},
         {"system": "x", "insights": [{**ROW, "stuck": -1}]},

@@ -37,6 +37,7 @@ from gatepost.storage.interface import (
     StoredObjects,
     StoreUnusable,
     TraceFilter,
+    TracePage,
     Traffic,
 )
 from gatepost.storage.leases import Leases
@@ -266,7 +267,7 @@ class SqliteStore:
         """Return what happened to a message."""
         return await self._view.ask(lambda c: views.events(c, message_id))
 
-    async def trace(self, which: TraceFilter, limit: int) -> list[MessageView]:
+    async def trace(self, which: TraceFilter, limit: int) -> TracePage:
         """Return messages of the past and present."""
         return await self._view.ask(lambda c: views.trace(c, self._counters, which, limit))
 

@@ -33,10 +33,6 @@ class Span(NamedTuple):
     last: int
     ids: tuple[int, ...] | None = None
 
-    def stretches(self) -> Sequence[tuple[int, int]]:
-        """Return what has to be looked at, the newest first."""
-        return [(self.first, self.last)] if self.ids is None else [(number, number) for number in self.ids]
-
 
 class Block(NamedTuple):
     """What one block is to hold: for each kind sorted hashes, and the message of each."""

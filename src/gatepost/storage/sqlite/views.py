@@ -1,7 +1,7 @@
 """Reading for the surfaces: destinations, the queue, a message, its attempts. Functions of a connection."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import apsw
@@ -18,13 +18,20 @@ from gatepost.storage.interface import (
     QueuedMessage,
     RecipientView,
     TraceFilter,
+    TracePage,
 )
 from gatepost.storage.queries import Queries
 from gatepost.storage.sqlite import rows, trace_index
-from gatepost.storage.sqlite.trace_index import Span
 
 SQL = Queries("sqlite", "read")
 _LAST = (1 << 63) - 1
+_STEP = 2000  # messages
+_STEP_LOOKS = (
+    100  # a step costs as much as so many candidates where recipients are looked at: some milliseconds
+)
+_HEAD_LOOKS = 15  # and so many where the message itself says enough
+_LOOKS = 3000  # at candidates, that one search may take: a tenth of a second
+UNDELIVERED = frozenset({"returned", "failed", "cancelled"})
 
 
 def states(connection: apsw.Connection, waiting: Iterable[int]) -> list[DestinationState]:
@@ -167,14 +174,14 @@ def destination_attempts(connection: apsw.Connection, destination_id: int, limit
     return [rows.attempt_of(row) for row in found]
 
 
-def trace(
-    connection: apsw.Connection, counters: Counters, which: TraceFilter, limit: int
-) -> list[MessageView]:
-    """Return messages of the past and present: a walk back over ids, which are times."""
+def trace(connection: apsw.Connection, counters: Counters, which: TraceFilter, limit: int) -> TracePage:
+    """Return messages of the past and present: a walk back over ids, which are times.
+
+    Candidates are known by blocks or by how they ended; else messages are looked at step by step. Both end when enough
+    was looked at, whatever was found.
+    """
     newest = min(ids.first_of(which.until) if which.until else _LAST, which.before or _LAST) - 1
     oldest = ids.first_of(max(which.since, 0))
-    key = trace_index.key_of(which)
-    spans = trace_index.spans(connection, key, oldest, newest) if key else iter([Span(oldest, newest)])
     values = {
         **which._asdict(),
         "sender_at": _whole_domain(which.sender or ""),
@@ -182,13 +189,54 @@ def trace(
         "places": json.dumps(counters.known()),
     }
     found: list[int] = []
-    for first, last in (stretch for span in spans for stretch in span.stretches()):
+    left, before = _LOOKS, 0
+    step = _STEP_LOOKS if which.recipient or which.destination_id else _HEAD_LOOKS
+    for first, last in _stretches(connection, which, oldest, newest):
+        if left <= 0:
+            break
+        before = first
+        left -= 1 if first == last else step
         bounds = {"first": first, "last": last, "limit": limit - len(found)}
         found += [cast("int", row[0]) for row in connection.execute(SQL["trace"], values | bounds)]
         if len(found) >= limit:
+            before = found[-1]
             break
+    else:
+        before = 0
     views = [message(connection, counters, number) for number in found]
-    return [view for view in views if view is not None]
+    return TracePage([view for view in views if view is not None], before)
+
+
+def _stretches(
+    connection: apsw.Connection, which: TraceFilter, oldest: int, newest: int
+) -> Iterator[tuple[int, int]]:
+    """Yield what has to be looked at, the newest first: single candidates, or steps of the past."""
+    key = trace_index.key_of(which)
+    if key is not None:
+        for span in trace_index.spans(connection, key, oldest, newest):
+            if span.ids is None:
+                yield from _steps(connection, span.first, span.last)
+            else:
+                yield from ((number, number) for number in span.ids)
+    elif which.state in UNDELIVERED:
+        ends = connection.execute(SQL["trace_ends"], {"state": which.state, "first": oldest, "last": newest})
+        yield from ((number, number) for (number,) in cast("Iterable[tuple[int]]", ends))
+    else:
+        yield from _steps(connection, oldest, newest)
+
+
+def _steps(connection: apsw.Connection, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield stretches of `_STEP` messages each, the newest first."""
+    while True:
+        found = connection.execute(
+            SQL["trace_walk"], {"first": first, "last": last, "count": _STEP}
+        ).fetchall()
+        if not found:
+            yield first, last
+            return
+        end = cast("int", found[0][0])
+        yield end + 1, last
+        last = end
 
 
 def _whole_domain(text: str) -> str | None:

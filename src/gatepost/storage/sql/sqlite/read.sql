@@ -204,8 +204,16 @@ WHERE id >= :first AND id <= :last
         OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.destination_id = :destination_id)
         OR EXISTS (SELECT 1 FROM queue AS q WHERE q.destination_id = :destination_id AND q.message_id = m.id))
     AND (:state = '' OR (:state = 'queued' AND open > 0)
-        OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.ended = :state))
+        OR (open < recipients AND EXISTS (SELECT 1 FROM attempt AS a WHERE a.message_id = m.id AND a.ended = :state)))
 ORDER BY id DESC LIMIT :limit
+
+-- name: trace_walk
+SELECT id FROM message WHERE id >= :first AND id <= :last ORDER BY id DESC LIMIT 1 OFFSET :count
+
+-- name: trace_ends
+SELECT DISTINCT message_id FROM attempt INDEXED BY attempt_state
+WHERE ended IN ('returned', 'failed', 'cancelled') AND ended = :state AND message_id >= :first AND message_id <= :last
+ORDER BY message_id DESC
 
 -- name: trace_blocks
 SELECT first, last, keys FROM trace_block WHERE kind = ? AND last >= ? AND first <= ? ORDER BY first DESC
