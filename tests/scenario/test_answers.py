@@ -65,9 +65,11 @@ class Asker:
         assert status == 200
         self.document = Described(json.loads(body))
 
-    def raw(self, method: str, target: str, body: object, token: str) -> tuple[int, str, bytes]:
+    def raw(
+        self, method: str, target: str, body: object, token: str, accept: str = "application/json"
+    ) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.admin_port, timeout=120)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": accept}
         if token:
             headers["Authorization"] = f"Bearer {self.tokens[token]}"
         if isinstance(body, bytes):
@@ -315,6 +317,26 @@ def tokens_and_settings(asker: Asker) -> None:
     assert asker.ask("POST", "/reload", {})["reloaded"]
 
 
+def events(asker: Asker) -> None:
+    """What waits comes at once, what somebody changes when they do, an insight when it does."""
+    connection = http.client.HTTPConnection("127.0.0.1", asker.gateway.admin_port, timeout=120)
+    token = asker.tokens["read"]
+    connection.request("GET", f"{API}/events", headers={"Authorization": f"Bearer {token}"})
+    answer = connection.getresponse()
+    seen = answer.read1()
+    insight = asker.some("/insights", connector="to-office")[0]["id"]
+    asker.ask("POST", "/insights/{insight}/note", {"text": "told"}, insight=insight)
+    while not all(kind in seen for kind in (b"event: queue", b"event: changed", b"event: insight")):
+        seen += answer.read1()
+    connection.close()
+    told = asker.document.check("GET", f"{API}/events", 200, "text/event-stream", seen)
+    assert {kind for event in told for kind in event} >= {"queue", "changed", "insight"}
+    step = asker.raw(
+        "POST", f"{API}/check/stream", {"connector": "to-partner"}, "admin", accept="text/event-stream"
+    )
+    assert "result" in asker.document.check("POST", f"{API}/check/stream", *step)[-1]
+
+
 STEPS: dict[str, Callable[[Asker], None]] = {
     "looking": looking,
     "monitoring": monitoring,
@@ -323,6 +345,7 @@ STEPS: dict[str, Callable[[Asker], None]] = {
     "queue": steering_the_queue,
     "messages": acting_on_messages,
     "insights": insights,
+    "events": events,
     "fixes": fixes,
     "alerts": alerts,
     "checks": checks,
@@ -338,10 +361,10 @@ def test_every_answer_is_as_described(asker: Asker, step: str) -> None:
 
 
 def test_no_call_is_left_out(asker: Asker) -> None:
-    """A new call needs a line above; events do not end, and no job here is long enough to be stopped."""
+    """A new call needs a line above; no job here is long enough to be stopped."""
     for step in STEPS:
         asker.walk(step)
-    assert asker.document.unseen() == {("GET", f"{API}/events"), ("POST", f"{API}/jobs/{{job}}/stop")}
+    assert asker.document.unseen() == {("POST", f"{API}/jobs/{{job}}/stop")}
 
 
 NOES = (

@@ -6,11 +6,14 @@ assert described.unseen() == set()
 """
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 
 JSON, PROBLEM, LINES = "application/json", "application/problem+json", "application/x-ndjson"
+EVENTS = "text/event-stream"
 
 
 class Described:
@@ -31,6 +34,8 @@ class Described:
             self.seen.add((method, path))
         if kind == LINES:
             return [self._fits(known[kind]["x-line-schema"], line) for line in body.splitlines()]
+        if kind == EVENTS:
+            return [self._fits(known[kind]["x-event-schema"], event) for event in events_in(body)]
         return self._fits(known[kind]["schema"], body) if kind in (JSON, PROBLEM) else body
 
     def _fits(self, schema: dict[str, Any], body: bytes) -> Any:
@@ -45,6 +50,12 @@ class Described:
         """Return the calls whose good answer was never compared."""
         known = {(method.upper(), path) for path, methods in self.paths.items() for method in methods}
         return known - self.seen
+
+
+def events_in(body: bytes) -> Iterator[bytes]:
+    """Yield each whole event of a stream as JSON, its kind and its data."""
+    for kind, data in re.findall(rb"event: (\w+)\n(?:id: \d+\n)?data: (.*)\n\n", body):
+        yield b'{"%s": %s}' % (kind, data)
 
 
 def closed(schema: Any) -> Any:

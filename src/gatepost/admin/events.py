@@ -7,10 +7,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 
+from gatepost.admin.answers.events import InsightEvent, QueueEvent
 from gatepost.admin.errors import Unavailable, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.queue import QueueUseCases
-from gatepost.admin.shapes import Json, when
+from gatepost.admin.shapes import when
 from gatepost.model.insight import Insight
 
 MAX_LISTENERS = 50
@@ -33,7 +34,7 @@ class EventUseCases:
         self._number = 0
         self._pump: asyncio.Task[None] | None = None
         self._leave_insights: Callable[[], None] = lambda: None
-        self._last: Json = {}
+        self._last: QueueEvent | None = None
         self._closed = False
 
     @property
@@ -115,25 +116,23 @@ class EventUseCases:
 
     def _insight(self, insight: Insight, before: Insight | None) -> None:
         fingerprint = insight.fingerprint
-        self.publish(
-            "insight",
-            {
-                "id": fingerprint.text,
-                "scope": fingerprint.scope,
-                "state": insight.state,
-                "state_before": before.state if before is not None else None,
-                "severity": insight.severity,
-                "class": fingerprint.failure_class,
-                "code": insight.flow_code,
-                "connector": fingerprint.connector,
-                "destination": insight.destination,
-                "attempts": insight.attempts,
-                "last_seen": when(insight.last_seen),
-                "resolved_why": insight.resolved_why,
-                "acknowledged_by": insight.acknowledged_by,
-                "parent": insight.parent,
-            },
-        )
+        told: InsightEvent = {
+            "id": fingerprint.text,
+            "scope": fingerprint.scope,
+            "state": str(insight.state),
+            "state_before": str(before.state) if before is not None else None,
+            "severity": str(insight.severity),
+            "class": fingerprint.failure_class,
+            "code": insight.flow_code,
+            "connector": fingerprint.connector,
+            "destination": insight.destination,
+            "attempts": insight.attempts,
+            "last_seen": when(insight.last_seen),
+            "resolved_why": insight.resolved_why,
+            "acknowledged_by": insight.acknowledged_by,
+            "parent": insight.parent,
+        }
+        self.publish("insight", told)
 
     async def _watch(self) -> None:
         """Tell what waits as long as anybody listens, where it changed."""
@@ -144,7 +143,7 @@ class EventUseCases:
                 self._last = summary
                 self.publish("queue", summary)
 
-    async def _summary(self) -> Json:
+    async def _summary(self) -> QueueEvent:
         places = [place for place in await self._queue.places() if place.summary.messages]
         places.sort(key=lambda place: -place.summary.messages)
         ends = [place.summary.oldest_expires_at for place in places if place.summary.oldest_expires_at]

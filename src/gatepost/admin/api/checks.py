@@ -11,16 +11,15 @@ from pydantic import Field
 
 from gatepost.admin.answers.checks import CheckJson, CheckStep, ValidationJson
 from gatepost.admin.api.app import Operator, Reader, Use
-from gatepost.admin.api.described import LINES, Answer, DescribedRoute
+from gatepost.admin.api.described import EVENTS, LINES, Answer, DescribedRoute
 from gatepost.admin.api.documentation import Body, media
 from gatepost.admin.api.insights import lang_of
 from gatepost.admin.checks import Wanted
 
 router = APIRouter(tags=["checks"], route_class=DescribedRoute)
 Step = Mapping[str, Any]
-Steps = Annotated[StreamingResponse, Answer(CheckStep, LINES)]
+Steps = Annotated[StreamingResponse, Answer(CheckStep, (LINES, EVENTS))]
 HEARTBEAT = 10.0
-EVENTS = "text/event-stream"
 
 
 class CheckBody(Body):

@@ -17,16 +17,19 @@ from starlette.routing import BaseRoute
 
 Schema = dict[str, Any]
 JSON = "application/json"
-LINES = "application/x-ndjson"
+LINES, EVENTS = "application/x-ndjson", "text/event-stream"
 _MODE: Literal["serialization"] = "serialization"
 REFERENCE = "#/components/schemas/{model}"
 
 
 class Answer(NamedTuple):
-    """What a response holds that a function makes itself: JSON of a shape, or with `kind` lines of that shape."""
+    """What a response holds that a function makes itself: JSON of a shape, lines of it, or events.
+
+    The shape of events has a field for each kind of event.
+    """
 
     shape: Any
-    kind: str = JSON
+    kinds: tuple[str, ...] = (JSON,)
     statuses: tuple[int, ...] = (200,)
 
 
@@ -80,14 +83,17 @@ def describe(
         shape = shapes[key, _MODE]
         for status in answer.statuses:
             content = operations[key]["responses"][str(status)].setdefault("content", {})
-            content[answer.kind] = {"schema": shape} if answer.kind == JSON else _lines(shape)
+            content |= {kind: _content(kind, shape) for kind in answer.kinds}
     found: Schema = named.get("$defs", {})
     return found
 
 
-def _lines(shape: Schema) -> Schema:
-    """Return the description of a text whose lines are JSON of a shape each."""
-    return {"schema": {"type": "string", "contentMediaType": LINES}, "x-line-schema": shape}
+def _content(kind: str, shape: Schema) -> Schema:
+    """Return the description of JSON of a shape, or of a text whose lines or events are JSON."""
+    if kind == JSON:
+        return {"schema": shape}
+    name = "x-line-schema" if kind == LINES else "x-event-schema"
+    return {"schema": {"type": "string", "contentMediaType": kind}, name: shape}
 
 
 def _answers(routers: Sequence[tuple[str, APIRouter]]) -> Iterator[tuple[tuple[str, str], Answer]]:

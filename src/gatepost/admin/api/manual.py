@@ -79,8 +79,9 @@ def _call(path: str, method: str, operation: Schema) -> Iterator[str]:
 
 def _answers(responses: Schema) -> Iterator[str]:
     good = [
-        f"{_type(content.get('x-line-schema', content['schema']))}"
-        f"{' a line' if 'x-line-schema' in content else ''} (`{kind}`)"
+        f"{_type(content.get('x-line-schema') or content.get('x-event-schema') or content['schema'])}"
+        f"{' a line' if 'x-line-schema' in content else ', an event each' if 'x-event-schema' in content else ''}"
+        f" (`{kind}`)"
         for kind, content in responses["200"]["content"].items()
     ]
     yield f"Answer: {' or '.join(good)}.\n"

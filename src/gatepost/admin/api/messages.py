@@ -26,7 +26,7 @@ from gatepost.model.ids import to_text
 from gatepost.storage.interface import TraceFilter
 
 router = APIRouter(tags=["messages"], route_class=DescribedRoute)
-CancelSteps = Annotated[StreamingResponse, Answer(CancelStep, LINES)]
+CancelSteps = Annotated[StreamingResponse, Answer(CancelStep, (LINES,))]
 
 
 class Which(BaseModel):
