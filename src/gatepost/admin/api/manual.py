@@ -119,6 +119,8 @@ def _what(schema: Schema) -> str:
 
 def _type(schema: Schema) -> str:
     """Return a type in a word or two."""
+    if "x-fields" in schema:
+        return f"fields of {_type(schema['x-fields'])}"
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"

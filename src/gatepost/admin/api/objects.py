@@ -17,7 +17,7 @@ from gatepost.admin.answers.objects import (
     SourceJson,
 )
 from gatepost.admin.api.app import Administrator, Reader, Use
-from gatepost.admin.api.described import Answer, DescribedRoute, PlainJson
+from gatepost.admin.api.described import REFERENCE, Answer, DescribedRoute, PlainJson
 from gatepost.admin.api.documentation import Body
 
 router = APIRouter(tags=["objects"], route_class=DescribedRoute)
@@ -79,15 +79,17 @@ async def history(
 
 def _add_kind(path: str, kind: str, shape: Any) -> None:
     """Give a kind of object its own calls: a path that is not theirs is then no call at all."""
+    fields = {"x-fields": {"$ref": REFERENCE.format(model=shape.__name__)}}
+    takes = {"requestBody": {"content": {"application/json": {"schema": fields}}}}
 
     @router.get(f"/{path}", name=f"list {path}")
     async def listed(service: Use, _caller: Reader) -> Annotated[Response, Answer(list[shape])]:
         """Return the objects of a kind."""
         return PlainJson(service.objects.listed(kind))
 
-    @router.post(f"/{path}", name=f"add {path}")
+    @router.post(f"/{path}", name=f"add {path}", openapi_extra=takes)
     async def add(service: Use, caller: Administrator, data: Json, dry_run: DryRun = False) -> ChangesJson:
-        """Add an object."""
+        """Add an object; what is not given has its default."""
         return await service.objects.add(kind, data, caller.name, dry_run=dry_run)
 
     @router.get(f"/{path}/{{name}}", name=f"show {path}")
@@ -95,7 +97,7 @@ def _add_kind(path: str, kind: str, shape: Any) -> None:
         """Return one object."""
         return PlainJson(service.objects.show(kind, name))
 
-    @router.patch(f"/{path}/{{name}}", name=f"change {path}")
+    @router.patch(f"/{path}/{{name}}", name=f"change {path}", openapi_extra=takes)
     async def change(
         service: Use, caller: Administrator, name: str, fields: Json, dry_run: DryRun = False
     ) -> ChangesJson:
