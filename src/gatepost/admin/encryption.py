@@ -13,6 +13,7 @@ from gatepost.admin.reports import Report
 from gatepost.admin.shapes import when
 from gatepost.telemetry.flows import CLEAR, COARSE_MS, RECEIVED, SENT, Way
 
+TOLD = (RECEIVED, SENT)
 COLUMNS = ("direction", "source", "connector", "domain", "version", "recipients", "share")
 
 
@@ -40,51 +41,51 @@ class EncryptionUseCases:
         now = self._gateway.now()
         since = now - WINDOWS[window]
         connectors = {place.id: place.summary.state.connector for place in await self._queue.places()}
-        found = self._counted(since, connectors)
-        more = {"window": window, "shares": shares(found), "course": self._course(since)}
+        ways: Counter[Way] = Counter()
+        hours: dict[int, Counter[str]] = {}
+        for stretch, counted in self._gateway.flows.since(since):
+            told = {way: number for way, number in counted.items() if way.outcome.startswith(TOLD)}
+            ways.update(told)
+            hours.setdefault(stretch.start - stretch.start % COARSE_MS, Counter()).update(_by_outcome(told))
+        found: Counter[Travelled] = Counter()
+        for way, number in ways.items():
+            found[_travelled(way, connectors)] += number
+        course = [_hour(hour, sums) for hour, sums in sorted(hours.items())]
+        more = {"window": window, "shares": shares(_by_outcome(ways)), "course": course}
         return Report("tls", COLUMNS, _rows(found), since, now, more=more)
 
     def lately(self) -> TlsShares:
         """Return the shares of the last 24 hours."""
-        return shares(self._counted(self._gateway.now() - WINDOWS["24h"], {}))
-
-    def _counted(self, since: int, connectors: Mapping[int, str]) -> Counter[Travelled]:
-        found: Counter[Travelled] = Counter()
-        for _stretch, counted in self._gateway.flows.since(since):
-            for way, number in counted.items():
-                if (path := _path(way, connectors)) is not None:
-                    found[path] += number
-        return found
-
-    def _course(self, since: int) -> list[TlsHour]:
-        """Return how many recipients travelled in each hour, and how many of them under TLS."""
-        hours: dict[int, Counter[str]] = {}
-        for stretch, counted in self._gateway.flows.since(since):
-            sums = hours.setdefault(stretch.start - stretch.start % COARSE_MS, Counter())
-            for way, number in counted.items():
-                if (path := _path(way, {})) is not None:
-                    sums[path.direction] += number
-                    sums[f"{path.direction}_tls"] += 0 if path.version == CLEAR else number
-        return [
-            {
-                "at": when(hour),
-                "received": sums["received"],
-                "received_tls": sums["received_tls"],
-                "sent": sums["sent"],
-                "sent_tls": sums["sent_tls"],
-            }
-            for hour, sums in sorted(hours.items())
-        ]
+        outcomes: Counter[str] = Counter()
+        for _stretch, counted in self._gateway.flows.since(self._gateway.now() - WINDOWS["24h"]):
+            outcomes.update(_by_outcome(counted))
+        return shares(outcomes)
 
 
-def _path(way: Way, connectors: Mapping[int, str]) -> Travelled | None:
-    """Return how a way travelled; None where it says nothing of that."""
+def _by_outcome(counted: Mapping[Way, int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for way, number in counted.items():
+        found[way.outcome] += number
+    return found
+
+
+def _hour(hour: int, outcomes: Mapping[str, int]) -> TlsHour:
+    sums = shares(outcomes)
+    return {
+        "at": when(hour),
+        "received": sums["received"]["recipients"],
+        "received_tls": sums["received"]["encrypted"],
+        "sent": sums["sent"]["recipients"],
+        "sent_tls": sums["sent"]["encrypted"],
+    }
+
+
+def _travelled(way: Way, connectors: Mapping[int, str]) -> Travelled:
+    """Return how a way that says so travelled."""
     if way.outcome.startswith(RECEIVED):
         return Travelled("received", way.source, "", way.domain, way.outcome.removeprefix(RECEIVED))
-    if way.outcome.startswith(SENT):
-        connector = connectors.get(way.destination, UNKNOWN)
-        return Travelled("sent", "", connector, way.domain, way.outcome.removeprefix(SENT))
-    return None
+    connector = connectors.get(way.destination, UNKNOWN)
+    return Travelled("sent", "", connector, way.domain, way.outcome.removeprefix(SENT))
 
 
 def _rows(found: Mapping[Travelled, int]) -> list[TlsRow]:
@@ -106,15 +107,14 @@ def _rows(found: Mapping[Travelled, int]) -> list[TlsRow]:
     ]
 
 
-def shares(found: Mapping[Travelled, int]) -> TlsShares:
+def shares(outcomes: Mapping[str, int]) -> TlsShares:
     """Return by direction how many recipients there were, and how many of them under TLS."""
-    return {"received": _share(found, "received"), "sent": _share(found, "sent")}
+    return {"received": _share(outcomes, RECEIVED), "sent": _share(outcomes, SENT)}
 
 
-def _share(found: Mapping[Travelled, int], direction: str) -> TlsShare:
-    mine = {path: number for path, number in found.items() if path.direction == direction}
-    total = sum(mine.values())
-    encrypted = sum(number for path, number in mine.items() if path.version != CLEAR)
+def _share(outcomes: Mapping[str, int], direction: str) -> TlsShare:
+    total = sum(number for outcome, number in outcomes.items() if outcome.startswith(direction))
+    encrypted = total - outcomes.get(direction + CLEAR, 0)
     return {
         "recipients": total,
         "encrypted": encrypted,

@@ -111,7 +111,8 @@ class FlowUseCases:
 
     def delivered_ever(self) -> bool:
         """Tell whether anything was delivered in what is kept of the past."""
-        return bool(self._outcomes_since(self._gateway.now() - WINDOWS["7d"])["delivered"])
+        week = self._gateway.flows.since(self._gateway.now() - WINDOWS["7d"])
+        return any(way.outcome == "delivered" for _stretch, counted in week for way in counted)
 
     def course(self) -> list[Json]:
         """Return deliveries, failed attempts and ends without delivery of the last 24 hours, hour by hour."""

@@ -42,7 +42,7 @@ async def overview(service: Any, lang: str) -> Json:
         "open_insights": len(insights),
         "insights": insights[:TOP],
         "connectors": health_of(gateway.objects.connectors, rows, insights),
-        "steps": first_steps(gateway, service.flows.delivered_ever()),
+        "steps": first_steps(gateway, delivered=service.flows.delivered_ever()),
         "changes": await service.objects.history(LAST_CHANGES),
         "lately": service.flows.lately(),
         "encryption": service.encryption.lately(),
