@@ -77,15 +77,15 @@ def story(data: Any, history: Any, applied: Any, changes: Any) -> list[dict[str,
     ]  # fmt: skip
     found += [
         {
-            "at": entry["at"], "kind": "change", "tone": "change", "text": entry["what"] or entry["name"],
-            "more": entry["who"], "where": f"/connectors/{quote(str(entry['name']))}",
+            "at": entry["at"], "kind": "change", "tone": "change", "text": entry["name"],
+            "verb": _verb(entry), "more": entry["who"], "where": f"/connectors/{quote(str(entry['name']))}",
         }
         for entry in changes[:STORY]
     ]  # fmt: skip
     found += [
         {
-            "at": fix["at"], "kind": "fix", "tone": "change", "text": f"{fix['title']}: {fix['state']}",
-            "more": f"{fix['who']} {fix['reason']}", "where": f"/changes/{fix['id']}",
+            "at": fix["at"], "kind": "fix", "tone": "change", "text": fix["title"],
+            "verb": fix["state"], "more": f"{fix['who']} {fix['reason']}", "where": f"/changes/{fix['id']}",
         }
         for fix in applied
     ]  # fmt: skip
@@ -96,7 +96,27 @@ def story(data: Any, history: Any, applied: Any, changes: Any) -> list[dict[str,
         found.append(
             {"at": probe["at"], "kind": "probe", "tone": tone, "text": text, "more": "", "where": ""}
         )
-    return sorted(found, key=lambda entry: str(entry["at"]), reverse=True)
+    return folded(sorted(found, key=lambda entry: str(entry["at"]), reverse=True))
+
+
+def folded(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a line of time in which attempts that say the same, one after the other, are one entry with their number."""
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        last = found[-1] if found else {}
+        alike = all(last.get(key) == entry[key] for key in ("kind", "text", "more"))
+        if entry["kind"] == "attempt" and alike:
+            last["times"] += 1
+            last["first_at"] = entry["at"]
+        else:
+            found.append({"verb": "", **entry, "times": 1, "first_at": entry["at"]})
+    return found
+
+
+def _verb(entry: Any) -> str:
+    if not entry["before"]:
+        return "added"
+    return "changed" if entry["after"] else "deleted"
 
 
 def _title(error: Any) -> str:
