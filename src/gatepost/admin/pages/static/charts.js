@@ -110,6 +110,8 @@
       });
     }
     const option = kinds[element.dataset.chart](element, data);
-    chart.setOption({ backgroundColor: "transparent", animationDuration: 300, textStyle: { fontFamily: "inherit" }, ...option }, { replaceMerge: ["series"] });
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    // drawn at once; only what changes later moves
+    chart.setOption({ backgroundColor: "transparent", animation: !still, animationDuration: 0, animationDurationUpdate: 300, textStyle: { fontFamily: "inherit" }, ...option }, { replaceMerge: ["series"] });
   };
 })();
