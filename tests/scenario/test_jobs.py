@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.scenario.test_fix_now import fill
+from tests.support.browser import signed_in
 from tests.support.gateway import GatewayProcess
 from tests.support.peers import free_port, wait_until
 from tests.support.smtp_server import FaultServer
@@ -107,6 +108,51 @@ def test_mail_is_sent_by_another_connector_and_what_still_waits_comes_back(tmp_p
         gateway.run("connector", "set", "backup", "--smart-host", f"127.0.0.1:{server.port}")
         act(gateway, "reroute", "--all", "--by", "backup")
         gateway.drained()
+
+
+def test_mail_that_was_sent_another_way_stays_there_until_it_is_undone_and_says_who_did_it(
+    tmp_path: Path,
+) -> None:
+    """B5: whatever objects change, and across a restart; where that connector is disabled it takes its own way."""
+    with GatewayProcess(tmp_path, delivery=SLOWLY) as gateway:
+        office(gateway)
+        ann = ("--filter", "from:ann@contoso.example", "--by", "backup")
+        job = act(gateway, "reroute", *ann, "--reason", "the office moves")
+
+        def there() -> list[str]:
+            return [m["id"] for m in queued(gateway, "--connector", "backup")]
+
+        sent = there()
+        assert len(sent) == 2
+        for changed in ("to-office", "backup"):
+            gateway.run("connector", "set", changed, "--comment", "changed")
+            assert there() == sent
+        gateway.stop()
+        gateway.start()
+        assert there() == sent
+        (row,) = [row for row in gateway.queue() if row["connector"] == "backup"]
+        (reroute,) = row["rerouted"]
+        why = {"job": job["id"], "by": "administrator", "connector": "backup", "reason": "the office moves"}
+        assert why.items() <= reroute.items()
+        assert reroute["recipients"] == 3
+        (shown,) = {r["rerouted"]["reason"] for m in sent for r in gateway.message(m)["recipients"]}
+        assert shown == "the office moves"
+        for words in (("queue", "list"), ("message", "show", sent[0])):
+            text = gateway.run(*words).stdout
+            assert f"rerouted by administrator through backup (job {job['id']}): the office moves" in text
+        page = signed_in(gateway).get("/queues")
+        assert "rerouted by administrator" in page
+        assert "the office moves" in page
+        gateway.run("connector", "disable", "backup")
+        assert there() == []
+        gateway.run("connector", "enable", "backup")
+        assert there() == [], "it took its own way again"
+        job = act(gateway, "reroute", *ann)
+        assert there() == sent
+        gateway.json("job", "undo", job["id"])
+        assert len(queued(gateway, "--connector", "to-office")) == 3
+        gateway.run("connector", "set", "backup", "--comment", "again")
+        assert there() == []
 
 
 def test_mail_is_tried_at_once_by_filter_of_messages_and_of_destinations(tmp_path: Path) -> None:

@@ -172,6 +172,9 @@ class FakeStore:
             (recipient(1, address, key),),
         )
 
+    async def rerouted(self):
+        return []
+
     def health(self):
         return Health(self.ok, "" if self.ok else "disk I/O error", "sqlite", 0, 0, 1 << 30)
 

@@ -17,6 +17,7 @@ from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.looks import Looks
 from gatepost.admin.queue import DestinationFilter, QueueUseCases, parsed
+from gatepost.admin.reroutes import Reroutes
 from gatepost.admin.shapes import (
     attempt_json,
     client_json,
@@ -99,6 +100,7 @@ class MessageUseCases:
         self._gateway = gateway
         self._queue = queue
         self._looks = Looks(gateway)
+        self._reroutes = Reroutes(gateway)
 
     # ------------------------------------------------------------------ lists
 
@@ -111,7 +113,7 @@ class MessageUseCases:
             looked_at += 1
             position = step.position
             if step.hit is not None:
-                rows.append(self._row(step.hit, await self._attempts_of(step.hit)))
+                rows.append(await self._row(step.hit, await self._attempts_of(step.hit)))
             if len(rows) >= limit or looked_at >= MAX_LOOKED_AT:
                 return {"messages": rows, "next": f"{position[0]}-{position[1]}"}
         return {"messages": rows, "next": None}
@@ -129,7 +131,7 @@ class MessageUseCases:
             return []
         return await self._gateway.store.attempts(found.message.message_id)
 
-    def _row(self, found: Hit, attempts: list[AttemptView]) -> MessageRow:
+    async def _row(self, found: Hit, attempts: list[AttemptView]) -> MessageRow:
         message, place = found.message, found.place
         state = place.summary.state
         hostname = self._gateway.settings.hostname
@@ -147,6 +149,7 @@ class MessageUseCases:
             "attempts": max((r.attempts for r in message.recipients), default=0),
             "next_attempt_at": when(max(due, state.next_attempt_at if state.state == "retry" else 0)),
             "expires_at": when(min(expiries, default=0)),
+            "rerouted": await self._reroutes.of(max((r.rerouted for r in message.recipients), default=0)),
             "last_error": error_json(error),
         }
 
@@ -172,7 +175,8 @@ class MessageUseCases:
             )
             row = recipient_json(recipient, names.get(recipient.destination_id, ("", "")), expires_at)
             error = None if recipient.state == "delivered" else latest_error(attempts, recipient, hostname)
-            recipients.append({**row, "last_error": error_json(error)})
+            rerouted = await self._reroutes.of(recipient.rerouted)
+            recipients.append({**row, "rerouted": rerouted, "last_error": error_json(error)})
         events = view.events or tuple(await self._gateway.store.events(view.id))
         return {
             **head_json(view),

@@ -7,6 +7,7 @@ from typing import cast
 from gatepost.admin.answers.queue import ActedJson, AuditJson, QueueRow
 from gatepost.admin.errors import Invalid, tr
 from gatepost.admin.gateway import Gateway
+from gatepost.admin.reroutes import Reroutes
 from gatepost.admin.shapes import connectors_of, destination_name, queue_row
 from gatepost.fix import bulk
 from gatepost.fix.edit import BadFix
@@ -106,7 +107,8 @@ class QueueUseCases:
         """Return what waits, destination by destination, the most first."""
         places = [p for p in await self._chosen(which) if _worth_showing(p)]
         places.sort(key=lambda p: (-p.summary.messages, p.summary.state.connector, p.name))
-        return [queue_row(p.summary, p.name) for p in places]
+        rerouted = await Reroutes(self._gateway).places()
+        return [queue_row(p.summary, p.name, rerouted.get(p.id, [])) for p in places]
 
     async def retry(self, which: DestinationFilter, *, dry_run: bool) -> ActedJson:
         """Try destinations now instead of at their next time."""

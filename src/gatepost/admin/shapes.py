@@ -10,7 +10,7 @@ from typing import cast
 from gatepost.admin.answers.fixes import EffectJson
 from gatepost.admin.answers.messages import AttemptJson, EventJson, HeadJson, RecipientJson
 from gatepost.admin.answers.objects import HistoryJson
-from gatepost.admin.answers.queue import ErrorJson, QueueRow
+from gatepost.admin.answers.queue import ErrorJson, QueueRow, RerouteCount
 from gatepost.model.failure import LastError, clean, iso
 from gatepost.model.fix import Effect
 from gatepost.model.ids import to_text
@@ -50,7 +50,7 @@ def connectors_of(objects: Objects) -> dict[str, Connector]:
     return {connector.name: connector for connector in objects.connectors}
 
 
-def queue_row(summary: DestinationSummary, name: str) -> QueueRow:
+def queue_row(summary: DestinationSummary, name: str, rerouted: list[RerouteCount]) -> QueueRow:
     """Return one row of the queue."""
     state = summary.state
     return {
@@ -71,6 +71,7 @@ def queue_row(summary: DestinationSummary, name: str) -> QueueRow:
         "suspended_by": state.suspended_by,
         "suspended_reason": state.suspended_reason,
         "suspended_until": when(state.suspended_until),
+        "rerouted": rerouted,
     }
 
 

@@ -22,7 +22,7 @@ from gatepost.cli.frame import (
     tr,
     verb,
 )
-from gatepost.cli.output import Progress, error_text, line, pairs, print_json, size, table, when
+from gatepost.cli.output import Progress, error_text, line, pairs, print_json, reroute_text, size, table, when
 
 STATES = ["ready", "active", "retry", "suspended", "deferred"]
 
@@ -148,6 +148,8 @@ def show(state: State, **given: Any) -> int:
         line(f"{recipient['address']}: {recipient['state']}  {recipient['destination']}")
         if recipient["expires_at"]:
             line("  " + say(tr("expires {time}")).format(time=when(recipient["expires_at"], say)))
+        if recipient["rerouted"]:
+            line("  " + reroute_text(recipient["rerouted"], say))
         if recipient["last_error"]:
             line("  " + recipient["last_error"]["text"])
     _events(state, found)

@@ -127,6 +127,13 @@ def size(octets: Any) -> str:
     return ""
 
 
+def reroute_text(reroute: dict[str, Any], say: Translator) -> str:
+    """Return who sent mail another way, and why, in a line."""
+    text = say(tr("rerouted by {who} through {connector} (job {job})"))
+    text = text.format(who=reroute["by"], connector=reroute["connector"], job=reroute["job"])
+    return f"{text}: {clean(reroute['reason'])}" if reroute["reason"] else text
+
+
 def error_text(error: Any) -> str:
     """Return a last error for a table: code, title, server."""
     if not isinstance(error, dict):

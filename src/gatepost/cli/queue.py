@@ -17,7 +17,7 @@ from gatepost.cli.frame import (
     tr,
     verb,
 )
-from gatepost.cli.output import error_text, line, pairs, print_json, size, table, when
+from gatepost.cli.output import error_text, line, pairs, print_json, reroute_text, size, table, when
 
 STATES = ["ready", "active", "retry", "suspended"]
 
@@ -93,6 +93,9 @@ def _show(state: State, rows: list[dict[str, Any]]) -> None:
             for row in rows
         ],
     )
+    for row in rows:
+        for reroute in row["rerouted"]:
+            line(f"{row['connector']}: {reroute['recipients']} {reroute_text(reroute, say)}")
 
 
 def _report(state: State, answer: dict[str, Any], would: str, done: str) -> int:

@@ -46,8 +46,8 @@ _ALL = (
         "reroute",
         tr("Send by another connector"),
         tr(
-            "Moves this mail to the destination of another connector; what still waits when objects change takes "
-            "its route again."
+            "Moves this mail to the destination of another connector; it stays there, whatever objects change, until "
+            "it is delivered or this is undone."
         ),
         "full",
         "rerouted",

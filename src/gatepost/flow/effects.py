@@ -5,10 +5,11 @@ Rule: whatever re-routing does with an address, this counts; a test compares the
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gatepost.config import overrides
 from gatepost.flow.journey import Journey
+from gatepost.flow.rerouting import holds_mail
 from gatepost.model.fix import Effect
 from gatepost.model.objects import Objects
 from gatepost.model.route import DestinationKey
@@ -63,16 +64,20 @@ async def effect_of_objects(journey: Journey, after: Objects) -> Effect:
     pins = tuple(o for o in after.overrides if o.until > now)
     count = Count()
     touched: set[int] = set()  # destinations where anything becomes of mail
+    sent_there = {held.destination_id for held in await journey.store.rerouted()}
     for lane in list(journey.lanes.by_id.values()):
-        groups = await journey.store.groups(lane.id)
-        if not groups:
-            continue
-        changed = world.connectors.get(lane.key.connector) != connectors.get(lane.key.connector)
+        connector = connectors.get(lane.key.connector)
+        changed = world.connectors.get(lane.key.connector) != connector
         stayed, all_before = count.fates.get("unchanged", 0), count.recipients()
         judge = _Judge(lane, router, "retried" if changed or pins != world.pins() else "unchanged")
-        for domain, number in groups:
-            await _domain(journey, judge, domain, number, count)
-        after_expiry = journey.policy(connectors.get(lane.key.connector)).expiry
+        if lane.id in sent_there and holds_mail(connector):
+            await _lane(journey, replace(judge, rerouted=False), count)
+            await _lane(journey, replace(judge, rerouted=True), count)
+        else:
+            await _lane(journey, judge, count)
+        if count.recipients() == all_before:
+            continue
+        after_expiry = journey.policy(connector).expiry
         if after_expiry < lane.policy.expiry:
             overdue = await _overdue(journey, lane, now - after_expiry * 1000)
             count.move(judge.stays, "returned", overdue)
@@ -99,9 +104,12 @@ class _Judge:
     lane: Lane
     router: Router
     stays: str
+    rerouted: bool | None = None  # only of what somebody sent here, only of the rest, of all
 
     def fate(self, address: str) -> str:
         """Return what becomes of an address that waits here."""
+        if self.rerouted:
+            return self.stays
         key: DestinationKey = self.router.route(address).destination
         if key.kind == "none":
             return "returned" if self.router.standing(address) == Standing.UNKNOWN else "held"
@@ -110,13 +118,18 @@ class _Judge:
         return "delivered" if key.kind == "mailbox" else "rerouted"
 
 
+async def _lane(journey: Journey, judge: _Judge, count: Count) -> None:
+    for domain, number in await journey.store.groups(judge.lane.id, judge.rerouted):
+        await _domain(journey, judge, domain, number, count)
+
+
 async def _domain(journey: Journey, judge: _Judge, domain: str, number: int, count: Count) -> None:
     if not judge.router.depends_on_address(domain):
         count.add(judge.fate(f"x@{domain}"), number, f"@{domain}")
         return
     after = ""
     while True:
-        rows = await journey.store.queued_addresses(judge.lane.id, domain, after, PAGE)
+        rows = await journey.store.queued_addresses(judge.lane.id, domain, after, PAGE, judge.rerouted)
         if not rows:
             return
         for address, waiting in rows:

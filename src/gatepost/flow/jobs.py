@@ -12,18 +12,20 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from gatepost.fix.bulk import BULK, STEPWISE, checked, deputy, key_by
+from gatepost.fix.bulk import BULK, STEPWISE, checked
 from gatepost.fix.edit import BadFix
 from gatepost.fix.filter import Filter, parse_filter
+from gatepost.flow.job_moves import JobMoves
 from gatepost.flow.job_pages import counted, undoing_updates, updates_of
 from gatepost.flow.job_records import KIND, PART, Row, document_of, job_of, part_key, part_of, rows_of
 from gatepost.flow.journey import Journey
 from gatepost.flow.searching import Around, Hit, Place, search, worth_looking
+from gatepost.flow.writing import written
 from gatepost.i18n import tr
 from gatepost.model.document import Document
 from gatepost.model.ids import first_of, to_text
 from gatepost.model.job import RUNNING, Counts, Job
-from gatepost.storage.interface import Change, Event, MessageFilter, Move
+from gatepost.storage.interface import Change, Event
 
 PAGE = 200  # messages
 AT_ONCE = 4  # jobs
@@ -69,6 +71,7 @@ class Jobs:
         self._live: dict[int, Job] = {}  # running, and the previews of late
         self._ending: dict[int, Job] = {}  # done, and undone by themselves at a time
         self._ended: dict[int, asyncio.Event] = {}
+        self._moves = JobMoves(journey)
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._stopping = False
         self.changed: Callable[[Job], None] = lambda job: None
@@ -224,19 +227,16 @@ class Jobs:
                 busy += len(hit.recipients)
                 continue
             for r in hit.recipients:
-                row = Row(*key, r.n, r.address, r.expires_at)
+                before = r.rerouted if job.action == "reroute" else r.expires_at
+                row = Row(*key, r.n, r.address, before)
                 if job.action == "suspend" and r.suspended:
                     continue
                 if job.action == "resume" and not r.suspended:
                     continue
-                if job.action == "reroute" and self._target(job, r.address) == key[0]:
+                if job.action == "reroute" and self._moves.target(job, r.address) == key[0]:
                     continue
                 rows.append(row)
         return rows, busy
-
-    def _target(self, job: Job, address: str) -> int:
-        connector = deputy(self._world.objects, str(job.parameters["by"]))
-        return key_by(connector, address).id
 
     def _let_go(self, rows: Iterable[Row]) -> None:
         """Give what lies ready in memory back to the store, so that nobody sends what is about to change."""
@@ -252,14 +252,18 @@ class Jobs:
 
     def _events(self, job: Job, rows: Iterable[Row], kind: str = "") -> tuple[Event, ...]:
         """Return what is noted with each message: who did what, and why."""
-        data = {"by": job.who, "reason": job.reason, "job": to_text(job.id), **job.parameters}
+        data = {**job.parameters, "by": job.who, "reason": job.reason, "job": to_text(job.id)}
+        if job.action == "reroute":
+            data["connector"] = job.parameters["by"]
         messages = dict.fromkeys(row.message_id for row in rows)
         return tuple(Event(m, self._world.new_id(), kind or f"job.{job.action}", data) for m in messages)
 
     async def _settle_page(self, job: Job, rows: list[Row], *, again: bool) -> None:
         """Do what a page needs beside its transaction, and note how many recipients it touched."""
         if job.action in STEPWISE:
-            done = await (self._move(job, rows) if job.action == "reroute" else self._end(job, rows, again))
+            done = await (
+                self._moves.there(job, rows) if job.action == "reroute" else self._end(job, rows, again)
+            )
             left = sum(1 for _ in rows) - done
             counts = job.counts
             counts = replace(counts, done=counts.done + done, under_way=counts.under_way + left)
@@ -294,35 +298,6 @@ class Jobs:
         ends = (self._hands.cancel(d, m, tuple(n), job.who, ndr=ndr) for (d, m), n in by_message.items())
         return before + sum(await asyncio.gather(*ends))
 
-    async def _move(self, job: Job, rows: list[Row]) -> int:
-        """Move recipients to where another connector takes them; return how many are there now."""
-        connector = deputy(self._world.objects, str(job.parameters["by"]))
-        moves: dict[tuple[int, int, int], list[str]] = {}
-        for row in rows:
-            lane = self._journey.lanes.get(key_by(connector, row.address))
-            moves.setdefault((row.destination_id, lane.id, row.message_id), []).append(row.address)
-        return await self._carry(moves)
-
-    async def _carry(self, moves: Mapping[tuple[int, int, int], list[str]]) -> int:
-        """Move rows between destinations, and count those that are at their new place."""
-        made = tuple(
-            Move(self._world.new_id(), source, target, message_id=message_id, addresses=tuple(addresses))
-            for (source, target, message_id), addresses in moves.items()
-        )
-        await self._write(Change(moves=made))
-        there = 0
-        for (_source, target, message_id), addresses in moves.items():
-            which = MessageFilter(destination_id=target, message_id=message_id)
-            for message in await self._journey.store.messages(which, 1):
-                there += sum(r.address in addresses for r in message.recipients)
-        for target in dict.fromkeys(move.target for move in made):
-            lane = self._journey.lanes.by_id[target]
-            if not lane.queued_since:
-                lane.queued_since = self._journey.now()
-                self._journey.changed(lane)
-            self._journey.lanes.arrived(lane)
-        return there
-
     # ---------------------------------------------------------------- undo
 
     async def undo(self, job: Job, who: str) -> Job:
@@ -347,7 +322,7 @@ class Jobs:
             job = replace(job, parts=job.parts - 1)
             self._let_go(rows)
             if job.action == "reroute":
-                await self._move_back(job, rows)
+                await self._moves.back(job, rows)
             documents = (document_of(job), gone)
             updates = undoing_updates(job, rows)
             events = self._events(replace(job, who=job.undone_by), rows, "job.undone")
@@ -358,16 +333,6 @@ class Jobs:
         await self._write(Change(documents=(document_of(job),)))
         self._note(job)
         self._say("job.undone", job, undone_by=job.undone_by)
-
-    async def _move_back(self, job: Job, rows: list[Row]) -> None:
-        connector = next((c for c in self._world.objects.connectors if c.name == job.parameters["by"]), None)
-        if connector is None:  # deleted since: its mail has taken its own route again
-            return
-        moves: dict[tuple[int, int, int], list[str]] = {}
-        for row in rows:
-            source = self._journey.lanes.get(key_by(connector, row.address)).id
-            moves.setdefault((source, row.destination_id, row.message_id), []).append(row.address)
-        await self._carry(moves)
 
     # ---------------------------------------------------------------- over time
 
@@ -407,18 +372,7 @@ class Jobs:
         self.changed(job)
 
     def _write(self, change: Change) -> "asyncio.Future[None]":
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def done(problem: BaseException | None) -> None:
-            if written.done():
-                return
-            if problem is None:
-                written.set_result(None)
-            else:
-                written.set_exception(problem)
-
-        self._journey.store.write(change, done)
-        return written
+        return written(self._journey.store, change)
 
     def _say(self, event: str, job: Job, **more: object) -> None:
         fields = {"job": to_text(job.id), "action": job.action, "filter": job.filter, "by": job.who}

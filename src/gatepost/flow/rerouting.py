@@ -2,6 +2,7 @@
 
 Rule: what is under way ends where it is; what waits moves to where it would go if it came now. A destination that
 stays where it is gets the connector's new policy and, where it was held back, an attempt at once (R17).
+Rule: what somebody sent another way stays there, as long as that connector is there and enabled.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ from gatepost.flow.records import Final
 from gatepost.model.document import Document
 from gatepost.model.failure import Concern, FailureClass, Phase, Reason, Verdict
 from gatepost.model.mail import Item
-from gatepost.model.objects import Objects
+from gatepost.model.objects import Connector, Objects
 from gatepost.model.route import DestinationKey
 from gatepost.queue.lane import Lane
 from gatepost.route.decide import Router, Standing
-from gatepost.storage.interface import Change, MessageFilter, Move, RowUpdate
+from gatepost.storage.interface import LET_GO, Change, MessageFilter, Move, RowUpdate
 
 PAGE = 2000
 RETURNED_AT_ONCE = 300
@@ -168,6 +169,11 @@ async def _reroute_domain(journey: Journey, lane: Lane, router: Router, domain: 
             moved += await _move(journey, lane, key, domain, tuple(addresses))
 
 
+def holds_mail(connector: Connector | None) -> bool:
+    """Tell whether what somebody sent by a connector stays there."""
+    return connector is not None and connector.enabled
+
+
 async def _move(
     journey: Journey, lane: Lane, key: DestinationKey, domain: str, addresses: tuple[str, ...] = ()
 ) -> int:
@@ -175,7 +181,8 @@ async def _move(
     if not target.queued_since:
         target.queued_since = journey.now()
         journey.changed(target)
-    move = Move(journey.world.new_id(), lane.id, target.id, domain, addresses=addresses)
+    holds = 0 if holds_mail(lane.connector) else LET_GO
+    move = Move(journey.world.new_id(), lane.id, target.id, domain, addresses=addresses, holds=holds)
     count: int = await journey.store.move(move)
     if count and key.kind != "none":
         journey.lanes.arrived(target)

@@ -5,9 +5,26 @@ another program makes no duplicate; what is not noted yet stays claimed, so that
 Guarantee: after a failed sync nothing more is delivered: its end could not be noted, and it would go out twice.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from gatepost.storage.interface import Change, Done, Store, StoreBroken, StoreFailed
+
+
+def written(store: Store, change: Change) -> "asyncio.Future[None]":
+    """Write a change; the future is done when it is on disk, or raises why it was not kept."""
+    kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def done(problem: BaseException | None) -> None:
+        if kept.done():
+            return
+        if problem is None:
+            kept.set_result(None)
+        else:
+            kept.set_exception(problem)
+
+    store.write(change, done)
+    return kept
 
 
 class Writing:

@@ -94,10 +94,15 @@ class Event(NamedTuple):
     data: Mapping[str, object]
 
 
+LET_GO = -1  # as `Move.holds`
+
+
 class Move(NamedTuple):
     """Recipients that go from one destination to another; claimed ones stay where they are.
 
-    `id` (of `model.ids`) is the event's. "" as domain or address means all; `limit` 0 means no limit.
+    `id` (of `model.ids`) is the event's. "" as domain or address means all; `limit` 0 means no limit. `holds` is the
+    job that sends them another way for somebody: they stay there whatever objects say, until a move with
+    `LET_GO` (or another job) takes them; 0 is re-routing, which leaves such recipients where they are.
     """
 
     id: int
@@ -108,6 +113,7 @@ class Move(NamedTuple):
     message_id: int = 0
     limit: int = 0
     addresses: tuple[str, ...] = ()  # these only; () means all
+    holds: int = 0
 
 
 class RowUpdate(NamedTuple):
@@ -253,6 +259,15 @@ class RecipientView(NamedTuple):
     expires_at: int  # 0: by the destination's default
     suspended: bool
     ended_at: int  # 0 while queued
+    rerouted: int = 0  # the job that sent it another way, 0 for none
+
+
+class Rerouted(NamedTuple):
+    """Recipients that wait at a destination because a job sent them there."""
+
+    destination_id: int
+    job: int
+    recipients: int
 
 
 class MessageView(NamedTuple):
@@ -418,13 +433,19 @@ class Store(Protocol):
         At most `limit` recipients are looked at, those that expire first.
         """
 
-    async def groups(self, destination_id: int) -> list[tuple[str, int]]:
-        """Return the recipient domains that wait at a destination with their number of recipients."""
+    async def groups(self, destination_id: int, rerouted: bool | None = None) -> list[tuple[str, int]]:
+        """Return the recipient domains that wait at a destination with their number of recipients.
+
+        `rerouted`: only those that somebody sent there (True), or only the others.
+        """
 
     async def queued_addresses(
-        self, destination_id: int, domain: str, after: str, limit: int
+        self, destination_id: int, domain: str, after: str, limit: int, rerouted: bool | None = None
     ) -> list[tuple[str, int]]:
         """Return the distinct addresses of a domain that wait, behind `after`, with their number."""
+
+    async def rerouted(self) -> list[Rerouted]:
+        """Return how many recipients wait where somebody sent them, by destination and job."""
 
     async def move(self, move: Move) -> int:
         """Move recipients in slices, so that mail goes on meanwhile; return how many were moved."""

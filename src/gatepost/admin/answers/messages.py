@@ -14,7 +14,7 @@ from gatepost.admin.answers.fields import (
     at,
     says,
 )
-from gatepost.admin.answers.queue import STATES, ErrorJson
+from gatepost.admin.answers.queue import STATES, ErrorJson, RerouteJson
 
 ENDS = ("delivered", "returned", "cancelled", "failed")
 Next = Annotated[str | None, says("Leads to the page behind this one; null on the last one.")]
@@ -42,6 +42,7 @@ class MessageRow(HeadJson):
     attempts: Annotated[int, says("Failed attempts of its own, the most of a recipient.", minimum=0)]
     next_attempt_at: Annotated[str | None, at("When it is tried next; null: as soon as it can be.")]
     expires_at: Annotated[str | None, at("When it is returned to its sender.")]
+    rerouted: RerouteJson | None
     last_error: ErrorJson | None
 
 
@@ -70,8 +71,9 @@ class RecipientJson(TypedDict):
 
 
 class RecipientDetail(RecipientJson):
-    """A recipient with its last error."""
+    """A recipient with its last error, and who sent it another way."""
 
+    rerouted: RerouteJson | None
     last_error: ErrorJson | None
 
 

@@ -40,6 +40,22 @@ class ErrorJson(_ErrorClass):
     text: Annotated[str, says("All of it in one line, `450 4.4.316 Connection refused [Message=...] [...]`.")]
 
 
+class RerouteJson(TypedDict):
+    """Why recipients wait at a destination that is not their own way."""
+
+    job: Annotated[str, says("Id of the job that sent them there; undo it to take that back.")]
+    by: Annotated[str, says("Who did; empty where the job is forgotten.")]
+    connector: Annotated[str, says("Connector that they were sent by.")]
+    reason: str
+    at: Annotated[str, at("When it was asked for.")]
+
+
+class RerouteCount(RerouteJson):
+    """How many recipients a job has sent to a destination."""
+
+    recipients: Annotated[int, says("Recipients that wait there because of it.", minimum=1)]
+
+
 class QueueRow(TypedDict):
     """What waits at one destination."""
 
@@ -60,6 +76,7 @@ class QueueRow(TypedDict):
     suspended_by: Annotated[str, says("Who holds it back; empty where nobody does.")]
     suspended_reason: str
     suspended_until: Annotated[str | None, at("When it resumes by itself; null: when somebody says so.")]
+    rerouted: Annotated[list[RerouteCount], says("What somebody sent there, whatever way it would take.")]
 
 
 class ActedRow(TypedDict):

@@ -34,6 +34,8 @@ def run(
     execute(sql["move_insert"], values)
     execute(sql["move_delete"], values)
     execute(sql["move_event"], values)
+    if move.holds:
+        execute(sql["move_hold" if move.holds > 0 else "move_let_go"], values)
     counted = execute(sql["move_counts"], values | {"ids_of_a_bucket": IDS_OF_A_BUCKET}).fetchall()
     execute(sql["move_done"])
     for bucket, moved, came, octets_came, went, octets_went in counted:

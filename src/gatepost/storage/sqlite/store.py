@@ -34,6 +34,7 @@ from gatepost.storage.interface import (
     Move,
     ObjectsChange,
     QueuedMessage,
+    Rerouted,
     StoredObjects,
     StoreUnusable,
     TraceFilter,
@@ -218,15 +219,21 @@ class SqliteStore:
         """Return messages with an expiry of their own."""
         return await self._view.ask(lambda c: aggregates.dated(c, destination_id, limit))
 
-    async def groups(self, destination_id: int) -> list[tuple[str, int]]:
+    async def groups(self, destination_id: int, rerouted: bool | None = None) -> list[tuple[str, int]]:
         """Return the recipient domains at a destination."""
-        return await self._view.ask(lambda c: views.groups(c, destination_id))
+        return await self._view.ask(lambda c: views.groups(c, destination_id, rerouted))
 
     async def queued_addresses(
-        self, destination_id: int, domain: str, after: str, limit: int
+        self, destination_id: int, domain: str, after: str, limit: int, rerouted: bool | None = None
     ) -> list[tuple[str, int]]:
-        """Return the distinct addresses that wait."""
-        return await self._view.ask(lambda c: views.queued_addresses(c, destination_id, domain, after, limit))
+        """Return a page of distinct addresses."""
+        return await self._view.ask(
+            lambda c: views.queued_addresses(c, destination_id, domain, after, limit, rerouted)
+        )
+
+    async def rerouted(self) -> list[Rerouted]:
+        """Return how many recipients wait where somebody sent them."""
+        return await self._view.ask(views.rerouted)
 
     async def move(self, move: Move) -> int:
         """Move recipients, slice by slice."""

@@ -79,7 +79,7 @@ def prune_slice(connection: apsw.Connection, after: int, before: int) -> tuple[i
     text = cast("str", found[0][0])
     numbers = cast("list[int]", json.loads(text))
     if numbers:
-        for name in ("prune_attempts", "prune_events", "prune_messages"):
+        for name in ("prune_attempts", "prune_events", "prune_rerouted", "prune_messages"):
             connection.execute(WRITE[name], (text,))
     return len(numbers), numbers[-1] if numbers else 0
 

@@ -17,6 +17,7 @@ from gatepost.storage.interface import (
     MessageView,
     QueuedMessage,
     RecipientView,
+    Rerouted,
     TraceFilter,
     TracePage,
 )
@@ -100,7 +101,7 @@ def _recipients(connection: apsw.Connection, name: str, key: tuple[object, ...])
     found = connection.execute(SQL[name], cast("tuple[int, ...]", key)).fetchall()
     views = [
         RecipientView(*row)
-        for row in cast("list[tuple[int, str, int, str, int, int, int, bool, int]]", found)
+        for row in cast("list[tuple[int, str, int, str, int, int, int, bool, int, int]]", found)
     ]
     return tuple(view._replace(suspended=bool(view.suspended)) for view in views)
 
@@ -246,14 +247,34 @@ def _whole_domain(text: str) -> str | None:
     return "%" + "".join(f"\\{c}" if c in "%_\\" else c for c in text)
 
 
-def groups(connection: apsw.Connection, destination_id: int) -> list[tuple[str, int]]:
+def groups(
+    connection: apsw.Connection, destination_id: int, rerouted: bool | None = None
+) -> list[tuple[str, int]]:
     """Return the recipient domains at a destination."""
-    return cast("list[tuple[str, int]]", connection.execute(SQL["groups"], (destination_id,)).fetchall())
+    values = {"destination_id": destination_id, "rerouted": None if rerouted is None else int(rerouted)}
+    return cast("list[tuple[str, int]]", connection.execute(SQL["groups"], values).fetchall())
 
 
 def queued_addresses(
-    connection: apsw.Connection, destination_id: int, domain: str, after: str, limit: int
+    connection: apsw.Connection,
+    destination_id: int,
+    domain: str,
+    after: str,
+    limit: int,
+    rerouted: bool | None = None,
 ) -> list[tuple[str, int]]:
     """Return a page of the distinct addresses that wait."""
-    key = (destination_id, domain.lower(), after, limit)
-    return cast("list[tuple[str, int]]", connection.execute(SQL["queued_addresses"], key).fetchall())
+    values = {
+        "destination_id": destination_id,
+        "domain": domain.lower(),
+        "after": after,
+        "limit": limit,
+        "rerouted": None if rerouted is None else int(rerouted),
+    }
+    return cast("list[tuple[str, int]]", connection.execute(SQL["queued_addresses"], values).fetchall())
+
+
+def rerouted(connection: apsw.Connection) -> list[Rerouted]:
+    """Return how many recipients wait where somebody sent them."""
+    found = connection.execute(SQL["rerouted"]).fetchall()
+    return [Rerouted(*row) for row in cast("list[tuple[int, int, int]]", found)]

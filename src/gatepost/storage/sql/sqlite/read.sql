@@ -130,11 +130,21 @@ SELECT message_id / :ids_of_a_bucket, expires_at / :bucket, count(DISTINCT messa
 GROUP BY 1, 2
 
 -- name: groups
-SELECT domain, count(*) FROM queue WHERE destination_id = ? GROUP BY domain ORDER BY 2 DESC, 1
+SELECT domain, count(*) FROM queue AS q WHERE destination_id = :destination_id
+    AND (:rerouted IS NULL
+        OR EXISTS (SELECT 1 FROM rerouted AS r WHERE r.message_id = q.message_id AND r.n = q.n) = :rerouted)
+GROUP BY domain ORDER BY 2 DESC, 1
 
 -- name: queued_addresses
-SELECT address, count(*) FROM queue WHERE destination_id = ? AND domain = ? AND address > ?
-GROUP BY address ORDER BY address LIMIT ?
+SELECT address, count(*) FROM queue AS q WHERE destination_id = :destination_id AND domain = :domain
+    AND address > :after AND (:rerouted IS NULL
+        OR EXISTS (SELECT 1 FROM rerouted AS r WHERE r.message_id = q.message_id AND r.n = q.n) = :rerouted)
+GROUP BY address ORDER BY address LIMIT :limit
+
+-- name: rerouted
+SELECT r.destination_id, r.job, count(*) FROM rerouted AS r CROSS JOIN queue AS q
+    ON q.destination_id = r.destination_id AND q.message_id = r.message_id AND q.n = r.n
+GROUP BY r.destination_id, r.job ORDER BY r.destination_id, r.job
 
 -- name: messages
 SELECT DISTINCT q.destination_id, q.message_id
@@ -152,18 +162,20 @@ ORDER BY q.destination_id, q.message_id LIMIT :limit
 SELECT id, accepted_at, sender, size, flags, envid, header_id, source, client, spool FROM message WHERE id = ?
 
 -- name: rows_at
-SELECT n, address, destination_id, 'queued', attempts, not_before, coalesce(expires_at, 0), suspended, 0
-FROM queue WHERE destination_id = ? AND message_id = ? ORDER BY n
+SELECT n, address, destination_id, 'queued', attempts, not_before, coalesce(expires_at, 0), suspended, 0,
+    coalesce((SELECT job FROM rerouted AS r WHERE r.message_id = q.message_id AND r.n = q.n), 0)
+FROM queue AS q WHERE destination_id = ? AND message_id = ? ORDER BY n
 
 -- name: rows_of_message
 -- Destinations are few, so one point look-up in each is cheaper than an index on the path of every message.
-SELECT q.n, q.address, q.destination_id, 'queued', q.attempts, q.not_before, coalesce(q.expires_at, 0), q.suspended, 0
+SELECT q.n, q.address, q.destination_id, 'queued', q.attempts, q.not_before, coalesce(q.expires_at, 0), q.suspended, 0,
+    coalesce((SELECT job FROM rerouted AS r WHERE r.message_id = q.message_id AND r.n = q.n), 0)
 FROM json_each(?) AS d CROSS JOIN queue AS q
 WHERE q.destination_id = d.value AND q.message_id = ? ORDER BY q.n
 
 -- name: ended_of_message
 SELECT n, address, destination_id, ended,
-    (SELECT count(*) FROM attempt AS b WHERE b.message_id = a.message_id AND b.n = a.n), 0, 0, 0, at
+    (SELECT count(*) FROM attempt AS b WHERE b.message_id = a.message_id AND b.n = a.n), 0, 0, 0, at, 0
 FROM attempt AS a WHERE message_id = ? AND ended <> '' ORDER BY n
 
 -- name: attempts_of_message

@@ -133,7 +133,16 @@ WHERE destination_id = :source AND message_id >= :message_id AND message_id <= :
     AND (:domain = '' OR domain = :domain) AND (:address = '' OR address = :address)
     AND (:addresses = '' OR address IN (SELECT value FROM json_each(:addresses)))
     AND message_id NOT IN (SELECT value FROM json_each(:claimed))
+    AND (:holds <> 0 OR NOT EXISTS (SELECT 1 FROM rerouted AS r WHERE r.message_id = q.message_id AND r.n = q.n))
 ORDER BY message_id, n LIMIT :limit
+
+-- name: move_hold
+INSERT INTO rerouted (message_id, n, destination_id, job)
+SELECT message_id, n, :target, :holds FROM temp.moving WHERE true
+ON CONFLICT (message_id, n) DO UPDATE SET destination_id = excluded.destination_id, job = excluded.job
+
+-- name: move_let_go
+DELETE FROM rerouted WHERE (message_id, n) IN (SELECT message_id, n FROM temp.moving)
 
 -- name: move_insert
 INSERT INTO queue
@@ -185,6 +194,9 @@ DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))
 
 -- name: prune_attempts
 DELETE FROM attempt WHERE message_id IN (SELECT value FROM json_each(?))
+
+-- name: prune_rerouted
+DELETE FROM rerouted WHERE message_id IN (SELECT value FROM json_each(?))
 
 -- name: prune_events
 DELETE FROM event WHERE message_id IN (SELECT value FROM json_each(?))
