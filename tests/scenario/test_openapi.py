@@ -96,7 +96,7 @@ def test_schemathesis_finds_nothing(gateway: GatewayProcess, tmp_path: Path) -> 
     Calls alone, and calls that follow from one another. The phase that tries every limit of every parameter takes
     longer, and so is with the slow ones.
     """
-    few = ("--phases", "fuzzing,stateful", "--max-examples", "2", "--max-time", "40")
+    few = ("--phases", "fuzzing,stateful", "--max-examples", "2", "--max-time", "25")
     schemathesis(gateway, tmp_path, *few)
 
 
