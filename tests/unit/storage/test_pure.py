@@ -110,6 +110,12 @@ def test_the_age_of_a_message_stands_in_its_id(born: int, rest: int) -> None:
     assert (ids.first_of(born) | rest) // IDS_OF_A_BUCKET == born // BUCKET_MS
 
 
+def test_migrations_are_numbered_one_after_another() -> None:
+    """Two of one number come of two changes at once, and would stop every start."""
+    numbers = [migration.number for migration in runner.known("sqlite")]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_migrations_only_go_forward() -> None:
     first, second = (runner.Migration(n, f"000{n}_x.sql", "", f"sum{n}") for n in (1, 2))
     assert runner.pending([first, second], {1: "sum1"}) == [second]
