@@ -22,6 +22,8 @@ OUR_SIDE = (
 
 _N = r"(?P<server>[^\s\[\](),;:'\"<>{}]{1,255})"
 _A = r"(?P<address>[0-9a-zA-Z:.%-]{2,60})"
+_L = r"\s?\[(?P<address>[^\[\]\n]{1,80})\]"  # Postfix: an address, or the socket of a service
+_D = r"(?P<server>[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"
 _AP = r"(?P<address>[0-9a-fA-F.]{7,45}?|\[[0-9a-fA-F:.]{2,45}\])(?::(?P<port>\d{1,5}))?(?![\w.:])"
 _PORT = r"(?::(?P<port>\d{1,5}))?"
 
@@ -54,22 +56,27 @@ FORMS = (
     _form("exchange", "arget IP address responded with", r"arget IP address responded with:? ?[\"“'](?P<inner>[^\"“”]{3,2000})", 'Primary target IP address responded with: "451 5.7.3 Cannot achieve Exchange Server authentication." Attempted failover'),
     _form("", "Response: \"('", r"Response: ?\"\('(?P<inner>\d{3}', \[['\"].{3,4000}?)['\"]\]\)", """Reason: "5.1.0 - Unknown address error" Response: "('550', ['There is no such account.'])\""""),
     _form("", " - ", r"(?:^|[\s;])[45]\.\d\.\d{1,3} - [A-Z][\w ()-]{3,60}? (?P<inner>[245]\d\d[ -]['\"].{3,4000})", "5.1.0 - Unknown address error 550-'5.7.1 Message rejected as spam' (delivery attempts: 0)"),
-    _form("postfix", " said: ", rf"host {_N}\[{_A}\]{_PORT} said: (?P<inner>.{{3,4000}}?)(?:\s*\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
-    _form("postfix", "refused to talk to me", rf"{_N}\[{_A}\]{_PORT}:?(?: server)? refused to talk to me: ?(?P<inner>.*)", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
-    _form("postfix", "without sending the initial", rf"connect to {_N}\[{_A}\]{_PORT}: server dropped connection", "connect to mx.example.org[192.0.2.1]: server dropped connection without sending the initial SMTP greeting", "banner"),
-    _form("postfix", ": read timeout", rf"connect to {_N}\[{_A}\]{_PORT}: read timeout", "connect to mx.example.org[192.0.2.1]: read timeout (port 25)", "banner"),
-    _form("postfix", "connect to ", rf"connect to {_N}\[{_A}\]{_PORT}:", "connect to mx.example.org[192.0.2.1]:25: Connection refused", "connect"),
-    _form("postfix", "lost connection with", rf"lost connection with {_N}\[{_A}\]{_PORT} while (?P<stage>[^()\n]{{4,80}})", "lost connection with mx.example.org[192.0.2.1] while sending RCPT TO"),
-    _form("postfix", "conversation with", rf"conversation with {_N}\[{_A}\]{_PORT} timed out while (?P<stage>[^()\n]{{4,80}})", "conversation with mx.example.org[192.0.2.1] timed out while sending RCPT TO"),
-    _form("postfix", "by host", rf"by host {_N}\[{_A}\]", "TLS is required, but was not offered by host mx.example.org[192.0.2.1]", "starttls"),
-    _form("postfix", "refused to start TLS", rf"host {_N}\[{_A}\]{_PORT} refused to start TLS", "TLS is required, but host mx.example.org[192.0.2.1] refused to start TLS: 454 no", "starttls"),
-    _form("postfix", "delivery via", rf"delivery via {_N}\[{_A}\]{_PORT}:", "delivery via mx.example.org[192.0.2.1]:25: 250 ok"),
+    _form("postfix", " said: ", rf"host {_N}{_L}{_PORT} said: (?P<inner>.{{3,4000}}?)(?:\s*\(in reply to (?P<stage>[^()]{{2,60}})\)|$)", "host mx.example.org[192.0.2.1] said: 550 5.1.1 unknown (in reply to RCPT TO command)"),
+    _form("postfix", "refused to talk to me", rf"{_N}{_L}{_PORT}:?(?: server)? refused to talk to me: ?(?P<inner>.*)", "host mx.example.org[192.0.2.1] refused to talk to me: 421 no", "banner"),
+    _form("postfix", "without sending the initial", rf"connect to {_N}{_L}{_PORT}: server dropped connection", "connect to mx.example.org[192.0.2.1]: server dropped connection without sending the initial SMTP greeting", "banner"),
+    _form("postfix", ": read timeout", rf"connect to {_N}{_L}{_PORT}: read timeout", "connect to mx.example.org[192.0.2.1]: read timeout (port 25)", "banner"),
+    _form("postfix", "connect to ", rf"connect to {_N}{_L}{_PORT}:", "connect to mx.example.org[192.0.2.1]:25: Connection refused", "connect"),
+    _form("postfix", "lost connection with", rf"lost connection with {_N}{_L}{_PORT} while (?P<stage>[^()\n]{{4,80}})", "lost connection with mx.example.org[192.0.2.1] while sending RCPT TO"),
+    _form("postfix", "conversation with", rf"conversation with {_N}{_L}{_PORT} timed out while (?P<stage>[^()\n]{{4,80}})", "conversation with mx.example.org[192.0.2.1] timed out while sending RCPT TO"),
+    _form("postfix", "by host", rf"by host {_N}{_L}", "TLS is required, but was not offered by host mx.example.org[192.0.2.1]", "starttls"),
+    _form("postfix", "refused to start TLS", rf"host {_N}{_L}{_PORT} refused to start TLS", "TLS is required, but host mx.example.org[192.0.2.1] refused to start TLS: 454 no", "starttls"),
+    _form("postfix", "delivery via", rf"delivery via {_N}{_L}{_PORT}:", "delivery via mx.example.org[192.0.2.1]:25: 250 ok"),
     _form("postfix", "at server", rf"at server {_N}\[{_A}\]", "SASL authentication failed; cannot authenticate to server at server mx.example.org[192.0.2.1]"),
     _form("postfix", "SASL", rf"cannot authenticate to server {_N}\[{_A}\]|server {_N.replace('server', 'server2')}\[{_A.replace('address', 'address2')}\] (?:said|offered)", "SASL authentication failed; server smtp.example.org[192.0.2.1] said: 535 no", "auth"),
     _form("postfix", "Name service error", rf"Name service error for (?:name|domain)[= ]{_N}", "Host or domain name not found. Name service error for name=example.org type=MX: Host not found", "dns"),
     _form("postfix", "nullMX", rf"Domain {_N} does not accept mail", "Domain example.org does not accept mail (nullMX)", "dns"),
     _form("postfix", "unable to look up host", rf"unable to look up host {_N}", "unable to look up host mx.example.org: Name or service not known", "dns"),
     _form("postfix", "loops back to myself", rf"mail for {_N} loops back to myself", "mail for example.org loops back to myself", "dns"),
+    _form("postfix", " said: ", rf"\bhost {_D} said: (?P<inner>.{{3,4000}})", "host mx.example.org said: 552 full"),
+    _form("postfix", " timed out while", rf"conversation with {_D} timed out while (?P<stage>[^()\n]{{4,80}})", "conversation with mx.example.org timed out while sending end of data"),
+    _form("postfix", "connect to ", rf"connect to {_D} timed out", "connect to mx.example.org timed out", "connect"),
+    _form("postfix", "verification failed for ", rf"verification failed for {_D}: ", "certificate verification failed for mx.example.org: num=27:certificate not trusted", "tls"),
+    _form("postfix", "refused to talk to me: ", r"^\W{0,4}refused to talk to me: (?P<inner>.*)", "refused to talk to me: 554 no", "banner"),
     _form("exim", "SMTP error from remote", rf"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n]{{4,200}}?):\s+host {_N} \[{_A}\]{_PORT}:?\s*(?P<inner>.*)", "SMTP error from remote mail server after RCPT TO:<a@example.org>: host mx.example.org [192.0.2.1]: 550 no"),
     _form("exim", "SMTP error from remote", rf"host {_N} \[{_A}\]\s*(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{{4,200}}(?::\s?<[^>\n]{{0,300}}>)?[^\n:]{{0,80}}):?\s*(?P<inner>.*)", "host mx.example.org [192.0.2.1]\n    SMTP error from remote mail server after RCPT TO:<a@example.org>:\n    550 no"),
     _form("exim", " error from remote mail", r"(?:SMTP|LMTP) error from remote (?:mail server|mailer) after (?P<stage>[^\n:]{4,200})", "LMTP error from remote mail server after RCPT TO:<a@example.org>: 550 no"),
@@ -80,6 +87,7 @@ FORMS = (
     _form("exim", " timeout after ", r"(?:SMTP|LMTP) timeout after (?P<stage>[^\n(]{2,80})", "SMTP timeout after end of data (12 bytes written)"),
     _form("exim", "host ", rf"\bhost {_N} \[{_A}\]:", "host mx.example.org [192.0.2.1]: Connection refused"),
     _form("exim", "H=", rf"\bH={_N} \[{_A}\]", "H=mx.example.org [192.0.2.1]: Connection refused"),
+    _form("exim", "onnecting to ", rf"\b[Cc]onnecting to {_N} \[{_A}\]{_PORT} \.\.\. ", "Connecting to mx.example.org [192.0.2.1]:25 ...  failed: Connection refused", "connect"),
     _form("qmail", "does not like recipient", rf"(?:^|[\s:]){_A} does not like recipient", "192.0.2.1 does not like recipient.", "rcpt"),
     _form("qmail", "but greeting failed", rf"[Cc]onnected to {_A} but greeting failed", "Connected to 192.0.2.1 but greeting failed.", "banner"),
     _form("qmail", "but my name was rejected", rf"[Cc]onnected to {_A} but my name was rejected", "Connected to 192.0.2.1 but my name was rejected.", "ehlo"),
@@ -97,10 +105,16 @@ FORMS = (
     _form("sendmail", "while talking to", rf"while talking to {_N}", "... while talking to mx.example.org.:"),
     _form("haraka", "timed out to ", rf"connection timed out to {_AP}", "Failed to get pool entry: Outbound connection timed out to 192.0.2.1:25", "connect"),
     _form("haraka", "emote end ", rf"[Rr]emote end {_AP} closed", "Remote end 192.0.2.1:25 closed connection while we were processing mail. Trying next MX."),
+    _form("haraka", "Ongoing connection failed to ", rf"Ongoing connection failed to {_AP} :", "Ongoing connection failed to 192.0.2.1:25 : Error: read ECONNRESET"),
+    _form("haraka", "DNS lookup of ", rf"DNS lookup of {_N} (?:failed|resulted)", "DNS lookup of mx.example.org resulted in no data", "dns"),
+    _form("haraka", "omain: ", rf"(?:No Such Domain|mail to for domain): {_D}", "No Such Domain: example.org", "dns"),
+    _form("haraka", "receives no email", rf"Domain {_D} sends and receives no email", "Domain example.org sends and receives no email (NULL MX)", "dns"),
     _form("qmail", " accepted message", rf"(?:^|[\s:>]){_A} accepted message", "192.0.2.1 accepted message. Remote host said: 250 ok"),
     _form("haraka", "is local, skipping", rf"MX {_N} is local, skipping", "MX 192.0.2.1 is local, skipping since local_mx_ok=false", "dns"),
     _form("kumomta", "failed to resolve queue", rf"failed to resolve queue {_N}", "451 4.4.4 failed to resolve queue example.org: no MX"),
     _form("kumomta", "ResolvedAddress", rf"ResolvedAddress \{{ name: \"{_N}\", addr: {_A}", 'connect to ResolvedAddress { name: "mx.example.org", addr: 192.0.2.1 }:25 failed'),
+    _form("kumomta", "connect to ", rf"connect to {_N}/{_A} port (?P<port>\d{{1,5}}) and read", "connect to mx.example.org./192.0.2.1 port 25 and read initial banner: no"),
+    _form("opensmtpd", " rejected: ", r"^(?P<stage>BANNER|EHLO|HELO|LHLO|STARTTLS|AUTH) rejected: (?P<inner>\d{3}.*)", "BANNER rejected: 554 no"),
     _form("", "_25._tcp.", rf"_25\._tcp\.{_N}", "looking up _25._tcp.mx.example.org.: SERVFAIL", "dns"),
     _form("gmail", "Learn more", rf"\[{_N}\.? {_A}: (?P<stage>[^\]]{{3,80}})\]", "Learn more at https://support.google.com/mail/answer/7720\n[mx.example.org 192.0.2.1: timed out]", "connect"),
     _form("gmail", "DNS Error", rf"DNS type '\w{{1,5}}' lookup of {_N} responded", "DNS Error: DNS type 'mx' lookup of example.org responded with code NXDOMAIN", "dns"),
@@ -111,11 +125,11 @@ FORMS = (
     _form("", "dial tcp", rf"dial tcp(?:[46])?(?::| ) ?(?:lookup {_N}|\[?(?P<address>[0-9a-fA-F.:]{{2,45}}?)\]?:(?P<port>\d{{1,5}})(?!\d))", "dial tcp 192.0.2.1:25: connect: connection refused"),
     _form("exchange", "last endpoint attempted", rf"last endpoint attempted was {_AP}", "The last endpoint attempted was 192.0.2.9:25"),
     _form("kumomta", "connect to ", rf"connect to \[?{_AP}\]? (?:failed|timed out|timeout)", "connect to 192.0.2.9:25 failed: Connection refused"),
-    _form("postfix", "greeted me with", rf"host {_N}\[{_A}\]{_PORT} greeted me", "host mx.example.org[192.0.2.9]:25 greeted me with my own hostname"),
+    _form("postfix", "greeted me with", rf"host {_N}{_L}{_PORT} greeted me", "host mx.example.org[192.0.2.9]:25 greeted me with my own hostname"),
     _form("postfix", " with private/", r"(?:lost connection with|conversation with) private/\S{1,80}(?: timed out)? while (?P<stage>[^()\n]{4,80})", "lost connection with private/dovecot-lmtp while receiving the initial server greeting"),
     _form("exchange", "TargetHost:", rf"Failed connection to {_AP} .*?TargetHost:(?P<server>[\w.-]{{1,255}})", "Failed connection to 192.0.2.9:25 (TimedOut:0000274C)[TargetHost:mx.example.org:25|MarkedUnhealthy]", "connect"),
     _form("exchange", "Failed connection to", rf"Failed connection to {_AP}", "Failed connection to 192.0.2.9:25 (ConnectionRefused:0000274D)[TargetIPAddress:192.0.2.9:25]", "connect"),
-    _form("postfix", "SSL_connect error to ", rf"SSL_connect error to {_N}\[{_A}\]{_PORT}", "SSL_connect error to mx.example.org[192.0.2.9]:25: lost connection", "tls"),
+    _form("postfix", "SSL_connect error to ", rf"SSL_connect error to {_N}{_L}{_PORT}", "SSL_connect error to mx.example.org[192.0.2.9]:25: lost connection", "tls"),
     _form("postfix", "ertificate verification failed for ", rf"ertificate verification failed for {_N}(?:\[{_A}\]{_PORT}|: )", "certificate verification failed for mx.example.org[192.0.2.9]:25: untrusted issuer /CN=CA", "tls"),
     _form("exim", "TLS connection to ", rf"TLS connection to {_N} \[{_A}\]", "DANE attempt failed; TLS connection to mx.example.org [192.0.2.9]: (certificate verification failed)", "tls"),
     _form("exim", "delivering unencrypted to ", rf"delivering unencrypted to (?:H=)?{_N} \[{_A}\]", "TLS session failure: delivering unencrypted to mx.example.org [192.0.2.9] (not in hosts_require_tls)", "tls"),
@@ -190,6 +204,9 @@ def open_record(record: Record) -> Record:
 def _open(text: str) -> Opened:
     seen = look(text)
     opened = open_text(text)
+    if not opened.server and "\n" in text:  # a name may stand at the end of a line, and its address below
+        unwrapped = open_text(" ".join(text.split()))
+        opened = unwrapped._replace(inner=opened.inner or unwrapped.inner, kind=opened.kind or unwrapped.kind)
     if seen.server or seen.address:
         opened = opened._replace(kind="exchange", server=seen.server, address=seen.address)
     elif seen.found:
@@ -225,7 +242,7 @@ def _opened(form: Form, groups: dict[str, str | None]) -> Opened:
     address = (groups.get("address") or groups.get("address2") or "").rstrip(".")
     name = server_name(groups.get("server") or groups.get("server2") or "")
     phase = phase_of_stage(groups.get("stage") or "") or form.phase
-    if "/" in address or not any(c in address for c in ".:"):
+    if any(c in address for c in "/ ") or not any(c in address for c in ".:"):
         address = ""
     inner = (groups.get("inner") or "").strip()
     return Opened(form.kind, name or address, with_port(address, groups.get("port") or ""), phase, inner)

@@ -21,7 +21,7 @@ _HINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("[INFO]", "[NOTICE]", "[WARN", "[ERROR]", "[DEBUG]", "[CRIT", "[PROTOCOL]", "level="),
         ("haraka",),
     ),
-    "opensmtpd": (("<<<", "stat=", "smtp-out", "mta ", "smtp ", "delivery: "), ("smtpd",)),
+    "opensmtpd": (("<<<", "stat=", "smtp-out", "smtp-in", "mta ", "smtp ", "delivery: "), ("smtpd",)),
     "sendmail": (("stat=", "reject="), ("sm-", "sendmail", "mta")),
     "exim": (
         (

@@ -97,6 +97,26 @@ def test_what_our_own_side_refuses_names_no_server():
 
 
 @pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("X-Postfix; connect to\n  mx.example.org[192.0.2.1]:25: no", "mx.example.org"),
+        ("X-Postfix; Name service error\n    for name=example.org type=MX: no", "example.org"),
+        ("lost connection with mx.example.org[private/lmtp] while sending RCPT TO", "mx.example.org"),
+        ("to=<b@example.com>, relay=antispam, status=deferred (temporary failure)", ""),
+        ("to=<b@example.com>, relay=mx.example.org[192.0.2.1]:25, status=deferred (no)", "mx.example.org"),
+    ],
+)
+def test_a_server_is_found_across_lines_and_a_program_of_this_machine_is_none(text, server):
+    """B8."""
+    assert judge(one(text)).record.server == server
+
+
+def test_a_refusal_of_old_opensmtpd_is_ours_and_its_step_is_known():
+    said = judge(one('smtp-in: Failed command on session a6ee64ed: "RCPT TO:<b@example.com>" => 451 later'))
+    assert (said.record.server, said.phase, said.permanent) == ("", "rcpt", False)
+
+
+@pytest.mark.parametrize(
     ("line", "phase"),
     [
         ("postfix/smtpd[7]: too many errors after RCPT from client.example[192.0.2.7]", "rcpt"),

@@ -18,6 +18,8 @@ _ERROR = re.compile(
 )
 _FAILED = re.compile(
     r"smtp (?:event=)?failed-command .*?command=\"(?P<command>[^\"]{0,400})\" result=\"(?P<text>[^\"]{0,1000})"
+    r"|smtp-in: Failed command on session [0-9a-f]{4,20}: \"(?P<command2>[^\"]{0,400})\" => (?P<text2>.{0,1000})",
+    re.DOTALL,
 )
 _DONE = {
     "ok": "delivered",
@@ -71,11 +73,12 @@ def _refusal(line: str) -> Record | None:
     found = _FAILED.search(line)
     if found is None:
         return None
+    text = found["text"] or found["text2"] or ""
     return Record(
         "opensmtpd",
-        found["text"],
-        phase=phase_of_stage(found["command"]),
-        outcome="failed",
+        text,
+        phase=phase_of_stage(found["command"] or found["command2"]),
+        outcome="deferred" if text[:1] == "4" else "failed",
         destination=OUR_SIDE,
     )
 

@@ -63,7 +63,7 @@ def _delivery(line: str) -> Record | None:
     name, address, port = host(fields.get("relay", ""))
     text = _TAIL.sub("", found["text"] or "") or ("message expired" if found["status"] == "expired" else line)
     dsn = re.search(r"\bdsn=(\d\.\d{1,3}\.\d{1,3})", line)
-    server = relay_name(name)
+    server = relay_name(name) if address or "." in name else ""  # else a program of this machine
     return Record(
         "postfix",
         text,
@@ -72,7 +72,7 @@ def _delivery(line: str) -> Record | None:
         address=with_port(address, port) if server else "",
         recipient=mailbox(fields.get("to", "")),
         sender=mailbox(fields.get("from", "")),
-        phase="queue" if name in ("local", "virtual", "maildrop", "procmail", "pipe") else "",
+        phase="" if server or name in ("", "none") else "queue",
         outcome=_DONE.get(found["status"], ""),
         delay=delay_ms(fields.get("delay", "")),
     )
