@@ -240,7 +240,7 @@ class Journey:
         if len(results) == 1 and results[0].outcome == "delivered":
             lane.under_way -= 1
             lane.breaks = 0
-            self._delivered(lane, item, item.recipients[0], results[0], session, where, last=item.last)
+            self._delivered(lane, item, item.recipients[0], results[0], session, where)
             return
         if any(r.outcome == "untouched" for r in results):
             self._untouched(lane, item)
@@ -252,7 +252,7 @@ class Journey:
             recipient = by_n[result.n]
             if result.outcome == "delivered":
                 lane.breaks = 0
-                self._delivered(lane, item, recipient, result, session, where, last=False)
+                self._delivered(lane, item, recipient, result, session, where)
             else:
                 self._refused(lane, item, recipient, result, final)
         if final:
@@ -277,13 +277,13 @@ class Journey:
         result: Result,
         session: SessionFacts,
         where: str,
-        *,
-        last: bool,
     ) -> None:
         world, now, message_id = self.world, self.now(), item.message_id
         reply, spent = result.reply, result.milliseconds
         attempt = attempt_of_success(world.new_id(), now, message_id, recipient.n, session, reply, spent)
-        settlement = Settlement(message_id, recipient.n, lane.id, "delivered", attempt, 0, last)
+        alone = item.last and len(item.recipients) == 1 and item.body is not None
+        size = item.size if alone else 0
+        settlement = Settlement(message_id, recipient.n, lane.id, "delivered", attempt, 0, size)
         self.writing.write(
             Change(settles=(settlement,)),
             lambda problem: None if problem else world.journal.settled(message_id),

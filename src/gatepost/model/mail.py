@@ -95,7 +95,7 @@ class Settlement(NamedTuple):
     outcome: str
     attempt: Attempt | None = None
     not_before: int = 0
-    last: bool = False  # a hint: the message has one recipient only
+    size: int = 0  # octets of a message that ends with this and has no file; 0: that is to be looked up
 
 
 class BodyMissing(Exception):

@@ -234,7 +234,7 @@ def test_the_log_does_not_grow_without_end_and_loses_nothing(tmp_path: Path) -> 
         for _ in range(60):
             batch = [make.message(body=random.randbytes(100_000)) for _ in range(20)]
             await accept(store, *batch)
-            await put(store, Change(settles=tuple(settle(m, last=True) for m in batch)))
+            await put(store, Change(settles=tuple(settle(m) for m in batch)))
         assert (tmp_path / "gatepost.db-wal").stat().st_size < 110 << 20
         assert (await store.audit())["balanced"]
         await store.close()
@@ -257,7 +257,7 @@ async def main():
         def done(error):
             print("kept", message.id, flush=True)
             if message.id % 2:
-                store.write(Change(settles=(settle(message, last=True),)), settled(message))
+                store.write(Change(settles=(settle(message),)), settled(message))
             asyncio.get_running_loop().call_soon(more)
         return done
     def more():

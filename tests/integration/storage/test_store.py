@@ -10,7 +10,7 @@ from tests.integration.storage.conformance import HOUR, NOW, OFFICE, PARTNER, Ma
 
 from gatepost.model.attempt import TlsFacts
 from gatepost.model.document import Document
-from gatepost.model.mail import BodyMissing
+from gatepost.model.mail import BodyMissing, NewMessage
 from gatepost.storage import spool
 from gatepost.storage.interface import (
     Change,
@@ -148,13 +148,43 @@ def test_two_ends_of_one_recipient_in_one_batch_count_one(url: str, tmp_path: Pa
     async def story(store: Store, make: Maker) -> None:
         message = make.message()
         await accept(store, message)
-        changes = [
-            Change(settles=(settle(message, o, last=True),)) for o in ("delivered", "delivered", "cancelled")
-        ]
+        changes = [Change(settles=(settle(message, o),)) for o in ("delivered", "delivered", "cancelled")]
         await asyncio.gather(*(put(store, change) for change in changes))
         audit = await store.audit()
         assert audit["delivered"] + audit["cancelled"] == 1  # type: ignore[operator]
         assert await c.waiting(store) == (0, 0, 0)
+
+    run(url, tmp_path, story)
+
+
+@pytest.mark.parametrize("looked_up", [False, True])
+def test_a_delivery_that_ends_its_message_is_kept_the_same_looked_up_or_not(
+    url: str, tmp_path: Path, looked_up: bool
+) -> None:
+    async def story(store: Store, make: Maker) -> None:
+        kept, moved, ended = (make.message(claimed=True) for _ in range(3))
+        await accept(store, kept, moved, ended)
+
+        def end(message: NewMessage) -> Change:
+            size = 0 if looked_up else message.size
+            return Change(settles=(settle(message, attempt=make.attempt(message), size=size),))
+
+        await put(store, Change(settles=(settle(moved, "cancelled"),)))
+        await asyncio.gather(*(put(store, end(message)) for message in (kept, moved, ended, ended)))
+        audit = await store.audit()
+        assert (audit["delivered"], audit["cancelled"], audit["queued"]) == (2, 1, 0)
+        assert (audit["balanced"], audit["counters_differ"]) == (True, 0)
+        assert await c.waiting(store) == (0, 0, 0)
+        (attempt,) = await store.attempts(kept.id)
+        assert (attempt.address, attempt.outcome, attempt.ended) == (
+            "bob@contoso.example",
+            "delivered",
+            "delivered",
+        )
+        assert len(await store.attempts(moved.id)) == len(await store.attempts(ended.id)) == 1
+        for message in (kept, ended):
+            with pytest.raises(BodyMissing):
+                await c.body_of(store, message.id)
 
     run(url, tmp_path, story)
 
@@ -291,7 +321,7 @@ def test_the_body_goes_with_the_last_recipient_and_not_before(url: str, tmp_path
         await put(store, Change(settles=(settle(message, n=1), settle(message, "failed", n=2))))
         assert await c.body_of(store, message.id) == message.body
         assert (await c.waiting(store))[:2] == (1, 1)
-        await put(store, Change(settles=(settle(message, n=3, last=True),)))
+        await put(store, Change(settles=(settle(message, n=3),)))
         with pytest.raises(BodyMissing):
             await store.open_body(message.id)
 
@@ -308,7 +338,7 @@ def test_a_large_body_is_a_file_that_goes_with_its_message(url: str, tmp_path: P
         (item,) = await store.claim(OFFICE.id, 1, 1, NOW)
         assert item.body is None
         assert await c.body_of(store, message.id) == body
-        await put(store, Change(settles=(settle(message, last=True),)))
+        await put(store, Change(settles=(settle(message),)))
         await store.audit()
         assert not path.exists()
 

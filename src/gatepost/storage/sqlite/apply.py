@@ -24,6 +24,10 @@ SQL = Queries("sqlite", "write")
 _LEDGER = ("accepted", "delivered", "returned", "cancelled", "failed")
 _BODIES_AT_ONCE = 256 << 10
 PLAIN = Change()[2:]  # of a change that only accepts or only ends
+_VIEWS = (
+    *("accepting", "accept_trigger", "delivering", "deliver_trigger"),
+    *("closing", "close_trigger", "ending", "end_trigger"),
+)
 _decode = json.JSONDecoder().decode
 
 # a queued recipient that is about to end: destination, message, number, address, size, open, spool
@@ -81,7 +85,9 @@ class Applier:
         self._leases = leases
         self._new_id = new_id
         self._seen = seen  # sessions whose row is on disk
-        for name in ("accepting", "accept_trigger", "delivering", "deliver_trigger", "ending", "end_trigger"):
+        self._not_queued: list[tuple[int, ...]] = []  # recipients that had ended already
+        connection.create_scalar_function("not_queued", lambda *key: self._not_queued.append(key), 3)
+        for name in _VIEWS:
             connection.execute(SQL[name])
 
     def insert(self, name: str, values: list[Row]) -> None:
@@ -192,6 +198,32 @@ class Applier:
 
     def finish(self, settlements: list[Settlement], effects: Effects) -> int:
         """End recipients; those that are not queued any more count nothing. Return how many really ended."""
+        closing = [s for s in settlements if s.size and rows.is_plain(s)]
+        ended = self._close(closing, effects) if closing else 0
+        if len(closing) < len(settlements):
+            others = [s for s in settlements if not (s.size and rows.is_plain(s))]
+            ended += self._end(others, effects)
+        if ended:
+            self._sessions((s.attempt for s in settlements if s.attempt), effects)
+        return ended
+
+    def _close(self, settlements: list[Settlement], effects: Effects) -> int:
+        """End messages with their last recipient: nearly all mail, so nothing is looked up."""
+        gone = self._not_queued
+        gone.clear()
+        self.insert("close", [rows.closing_row(s) for s in settlements])
+        ended = 0
+        for message_id, n, destination_id, _, _, _, size in settlements:
+            if gone and (message_id, n, destination_id) in gone:
+                gone.remove((message_id, n, destination_id))  # two ends of one in a batch: one of them counts
+                continue
+            ended += 1
+            effects.count((destination_id, message_id // IDS_OF_A_BUCKET), -1, -1, -size)
+            effects.dropped.append((destination_id, message_id, n))
+        effects.book("delivered", ended)
+        return ended
+
+    def _end(self, settlements: list[Settlement], effects: Effects) -> int:
         by_key = {(s.destination_id, s.message_id, s.n): s for s in settlements}
         found = self._find(list(by_key))
         if not found:
@@ -212,7 +244,6 @@ class Applier:
             effects.dropped.append(key)
         self.insert("deliver", deliveries)
         self.insert("end", ends)
-        self._sessions((s.attempt for s in settlements if s.attempt), effects)
         self._count_ended(found, last, effects)
         return len(found)
 

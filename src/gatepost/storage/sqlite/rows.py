@@ -108,16 +108,20 @@ def is_plain(settlement: Settlement) -> bool:
 
 def delivered_row(settlement: Settlement, address: str, closes: bool) -> Row:
     """Return what is not the same for all deliveries."""
+    message_id, n, number, destination_id, *rest = closing_row(settlement)
+    return (closes, message_id, n, number, destination_id, address, *rest)
+
+
+def closing_row(settlement: Settlement) -> Row:
+    """Return what is not the same for all deliveries that are the end of their message."""
     attempt = settlement.attempt
     assert attempt is not None
     session, reply = attempt.session, attempt.reply
     return (
-        closes,
         settlement.message_id,
         settlement.n,
         attempt.id,
         settlement.destination_id,
-        address,
         attempt.at,
         *((reply.status, reply.code, reply.text[:_REPLY_LIMIT]) if reply else ("", 0, "")),
         *((session.server, session.endpoint, session.id) if session else ("", "", 0)),

@@ -76,6 +76,29 @@ END
 -- name: deliver
 INSERT INTO delivering VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: closing
+CREATE TEMP VIEW closing (message_id, n, id, destination_id, at, code, smtp, reply, server, endpoint, session_id, ms)
+AS VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+
+-- name: close_trigger
+-- `changes()` is the number of rows of the statement before it in the trigger: what is not queued any more ends nothing.
+CREATE TEMP TRIGGER close_message INSTEAD OF INSERT ON closing WHEN NEW.id IS NOT NULL BEGIN
+    INSERT INTO attempt (message_id, n, id, destination_id, address, at, outcome, ended, phase, reason, class, sub,
+        flow_code, code, smtp, title, message, reply, server, endpoint, session_id, ms, in_doubt, evidence)
+    SELECT NEW.message_id, NEW.n, NEW.id, NEW.destination_id, address, NEW.at, 'delivered', 'delivered', '', '',
+        'delivered', '', '', NEW.code, NEW.smtp, '', '', NEW.reply, NEW.server, NEW.endpoint, NEW.session_id, NEW.ms,
+        0, NULL
+    FROM queue WHERE destination_id = NEW.destination_id AND message_id = NEW.message_id AND n = NEW.n;
+    SELECT not_queued(NEW.message_id, NEW.n, NEW.destination_id) WHERE changes() = 0;
+    DELETE FROM queue WHERE destination_id = NEW.destination_id AND message_id = NEW.message_id AND n = NEW.n;
+    UPDATE message SET open = max(open - 1, 0) WHERE changes() > 0 AND id = NEW.message_id;
+    DELETE FROM body WHERE changes() > 0 AND message_id = NEW.message_id
+        AND (SELECT open FROM message WHERE id = NEW.message_id) = 0;
+END
+
+-- name: close
+INSERT INTO closing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
 -- name: still_there
 SELECT 1 FROM queue WHERE destination_id = ? AND message_id = ? LIMIT 1
 
