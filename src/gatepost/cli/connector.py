@@ -31,6 +31,13 @@ OPTIONS: list[click.Parameter] = [
     option("--expiry", metavar="DURATION", text=tr("How long delivery is tried, 24h.")),
     option("--retry", multiple=True, metavar="DURATION", text=tr("Waits between attempts, 1m*4.")),
     option("--concurrency", type=int, text=tr("Connections at a time.")),
+    option(
+        "--source-address",
+        "source_addresses",
+        multiple=True,
+        metavar="ADDRESS",
+        text=tr("Connect from this address of the machine; one IPv4 and one IPv6 address at most."),
+    ),
     option("--username", metavar="NAME", text=tr("Log in with this name.")),
     option(
         "--password-file",

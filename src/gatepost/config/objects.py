@@ -58,6 +58,7 @@ _CONNECTOR = (
     "username",
     "password",
     "quirks",
+    "source_addresses",
     "enabled",
     "comment",
 )
@@ -263,6 +264,7 @@ def _connector(record: Record, read_file: ReadFile) -> Connector:
         username=record.get("username", "", values.text),
         password=record.get("password", "", values.text),
         quirks=record.each("quirks", partial(values.choice, known=QUIRKS)),
+        source_addresses=record.each("source_addresses", values.own_address),
         enabled=record.get("enabled", True, values.boolean),
         comment=record.get("comment", "", values.text),
     )
@@ -290,6 +292,9 @@ def _check_connector(record: Record, connector: Connector) -> None:
         record.wrong(
             "tls_domain", f'has no effect with tls = "{connector.tls}"', 'set tls = "domain-validation"'
         )
+    families = [":" in address for address in connector.source_addresses]
+    if len(set(families)) < len(families):
+        record.wrong("source_addresses", "names two of one family", "one IPv4 and one IPv6 address at most")
     if connector.password and not connector.username:
         record.wrong("username", "missing", "a password needs the user name that it belongs to")
     if connector.username and not connector.password:
@@ -465,6 +470,7 @@ def _connector_dict(value: Connector, *, secrets: bool) -> dict[str, object]:
         "username": value.username,
         "password": value.password if secrets or not value.password else MASK,
         "quirks": list(value.quirks),
+        "source_addresses": list(value.source_addresses),
         "enabled": value.enabled,
         "comment": value.comment,
     }

@@ -205,6 +205,16 @@ def ip_address(value: str) -> str | None:
         return None
 
 
+def own_address(value: object) -> str:
+    """Return an address of this machine to connect from, in its usual form."""
+    address = ip_address(value) if isinstance(value, str) else None
+    if address is None or ipaddress.ip_address(address).is_unspecified:
+        raise BadValue(
+            f"{shown(value)} is no address to connect from", 'write "192.0.2.10" or "2001:db8::10"'
+        )
+    return address
+
+
 def split_port(value: str, low: int = 1) -> tuple[str, int | None]:
     """Return host and port of `name`, `name:25`, `192.0.2.7:25`, `[2001:db8::7]:25`, `2001:db8::7`."""
     host, port = value, ""

@@ -12,8 +12,9 @@ import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
-from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_KEEPALIVE, SOCK_STREAM, SOL_SOCKET, socket
+from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_TCP, SO_KEEPALIVE, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TypeVar
 
 from gatepost.deliver.options import Deadlines, DeliveryOptions, Endpoint, Result
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+# linux/in.h: the port is chosen at connecting, and need be free for that server only
+IP_BIND_ADDRESS_NO_PORT = 24
 
 _CLEAR_TEXT_AFTER = (Reason.HANDSHAKE, Reason.CLOSED, Reason.RESET, Reason.TIMEOUT)
 
@@ -136,6 +139,7 @@ class _Opening:
         try:
             sock.setblocking(False)  # noqa: FBT003  (the socket module's interface)
             sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+            self._leave_from(sock)
             limit = self._options.deadlines.connect
             address = (session.address, session.port)
             await self._timed(Phase.CONNECT, limit, self._loop.sock_connect(sock, address))
@@ -145,6 +149,19 @@ class _Opening:
         except BaseException:
             sock.close()
             raise
+
+    def _leave_from(self, sock: socket) -> None:
+        """Use our address that the connector names for the family of the server's; a family without one is free."""
+        own = next((a for a in self._options.source_addresses if (":" in a) == (sock.family == AF_INET6)), "")
+        if not own:
+            return
+        try:
+            with suppress(OSError):  # an old kernel: fewer connections at a time
+                sock.setsockopt(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((own, 0))
+        except OSError as error:
+            detail = f"the source address {own} cannot be used: {network_failure(error)[1]}"
+            raise self._stop(Phase.CONNECT, Reason.LOCAL, detail) from error
 
     async def _greeting(self) -> None:
         reply = await self._reply(Phase.BANNER, self._options.deadlines.banner)

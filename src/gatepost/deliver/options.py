@@ -90,6 +90,7 @@ class DeliveryOptions:
     username: str = ""
     password: str = field(default="", repr=False)
     quirks: frozenset[str] = frozenset()  # of model.objects.QUIRKS
+    source_addresses: tuple[str, ...] = ()  # ours to connect from, one of a family
     trusted: frozenset[str] = frozenset()  # SHA-256 fingerprints (hex) of leaves that are taken as they are
     lmtp: bool = False
     deadlines: Deadlines = Deadlines()

@@ -248,4 +248,5 @@ def draft_options(base: DeliveryOptions, connector: Connector) -> DeliveryOption
     return replace(
         base, tls=connector.tls, tls_domain=connector.tls_domain, tls_ca=connector.tls_ca,
         username=connector.username, password=connector.password, quirks=frozenset(connector.quirks),
+        source_addresses=connector.source_addresses,
     )  # fmt: skip

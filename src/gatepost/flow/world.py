@@ -105,6 +105,7 @@ class World:
                 "username": connector.username,
                 "password": connector.password,
                 "quirks": frozenset(connector.quirks),
+                "source_addresses": connector.source_addresses,
                 "trusted": overrides.certificates(connector.name, self.objects, self.now()),
             }
         return DeliveryOptions(

@@ -49,6 +49,7 @@ class Connector:
     username: str = ""
     password: str = ""  # in memory only; encrypted at rest
     quirks: tuple[str, ...] = ()  # of QUIRKS: what its servers do not bear
+    source_addresses: tuple[str, ...] = ()  # ours that it connects from, one of a family; (): any
     enabled: bool = True
     comment: str = ""
 

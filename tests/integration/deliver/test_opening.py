@@ -395,3 +395,28 @@ def test_an_envelope_can_be_tried_without_sending_anything(
         assert server.messages == []
         if where is None:
             assert server.connections[0].commands[-2:] == ["RSET", "QUIT"]
+
+
+# ---------------------------------------------------------------- our own address
+
+
+def test_a_connection_leaves_from_the_address_that_the_connector_names() -> None:
+    with FaultServer() as server:
+        found = open_now(server.port, source_addresses=("::1", "127.0.0.9"))
+    assert isinstance(found.outcome, Connection)
+    assert found.facts.local_address.startswith("127.0.0.9:")
+
+
+def test_a_family_without_an_address_of_ours_is_left_to_the_system() -> None:
+    with FaultServer() as server:
+        found = open_now(server.port, source_addresses=("::1",))
+    assert isinstance(found.outcome, Connection)
+    assert found.facts.local_address.startswith("127.0.0.1:")
+
+
+def test_an_address_that_is_not_ours_is_our_own_trouble_and_is_named() -> None:
+    with FaultServer() as server:
+        found = open_now(server.port, source_addresses=("192.0.2.99",))
+    assert found.where == (Phase.CONNECT, Reason.LOCAL)
+    assert found.failure.detail.startswith("the source address 192.0.2.99 cannot be used: ")
+    assert "EADDRNOTAVAIL" in found.failure.detail

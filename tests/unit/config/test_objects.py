@@ -70,6 +70,7 @@ def connectors(draw):
         expiry=draw(st.none() | st.integers(60, 2592000)),
         retry=draw(st.none() | st.lists(st.integers(1, 604800), min_size=1, max_size=5).map(tuple)),
         concurrency=draw(st.none() | st.integers(1, 1000)),
+        source_addresses=draw(st.sampled_from([(), ("192.0.2.10",), ("192.0.2.10", "2001:db8::10")])),
         enabled=draw(st.booleans()),
         comment=draw(comment),
     )

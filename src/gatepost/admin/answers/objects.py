@@ -39,6 +39,9 @@ class ConnectorJson(TypedDict):
     username: str
     password: Secret
     quirks: Annotated[list[str], says(f"What its servers do not bear: {', '.join(QUIRKS)}.")]
+    source_addresses: Annotated[
+        list[str], says("Addresses of ours that it connects from, one of a family at most; empty: any.")
+    ]
     enabled: bool
     comment: Comment
 

@@ -62,6 +62,7 @@ KINDS = {
                 Field("expiry", tr("Try for (24h)")),
                 Field("concurrency", tr("Connections at a time"), "number"),
                 Field("quirks", tr("Leave out what the servers do not bear"), "list", hint=", ".join(QUIRKS)),
+                Field("source_addresses", tr("Connect from our address"), "list", hint=tr("192.0.2.10, 2001:db8::10: one of a family; empty: as the system chooses.")),
                 Field("username", tr("Log in as")),
                 Field("password", tr("Password"), "secret"),
                 ENABLED,

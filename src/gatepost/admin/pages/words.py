@@ -19,6 +19,7 @@ FIELDS = {
     "tls_domain": tr("Name that the certificate must have"), "tls_ca": tr("Trusted CA"), "expiry": tr("Try for (24h)"),
     "retry": tr("Waits between attempts"), "concurrency": tr("Connections at a time"), "username": tr("Log in as"),
     "password": tr("Password"), "quirks": tr("Leave out what the servers do not bear"), "enabled": tr("In use"),
+    "source_addresses": tr("Connect from our address"),
     "comment": tr("Note"), "name": tr("Name"), "type": tr("Type"), "match_subdomains": tr("Also its subdomains"),
     "recipients": tr("Known recipients"), "networks": tr("Networks"), "certificate_names": tr("Client certificates"),
     "logins": tr("Logins"), "may_relay": tr("May send to domains that are not ours"), "require_tls": tr("Must use TLS"),
