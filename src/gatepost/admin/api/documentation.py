@@ -3,7 +3,7 @@
 Rule: what can happen to every call alike is said here, once; what only one call answers is said at its route.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -72,11 +72,13 @@ def media(*types: str, description: str = "As asked.") -> dict[int | str, dict[s
 
 
 def document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter]) -> None:
-    """Make `app.openapi()` return the whole document."""
+    """Make `app.openapi()` return the whole document; it takes half a second to make, once it is asked for."""
+    parts = [("", monitoring), *((PREFIX, router) for router in routers)]
+    app.state.calls = _calls(parts)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app, monitoring, routers)
+            app.openapi_schema = _document(app, parts)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -84,12 +86,21 @@ def document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter]) 
 
 def allowed(app: FastAPI, path: str) -> str:
     """Return the methods of a path, for `Allow` (RFC 9110 section 15.5.6)."""
-    paths = app.openapi()["paths"]
-    fitting = [path] if path in paths else [known for known in paths if compile_path(known)[0].match(path)]
-    return ", ".join(sorted({method.upper() for known in fitting for method in paths[known]}))
+    calls: Mapping[str, set[str]] = app.state.calls
+    fitting = [path] if path in calls else [known for known in calls if compile_path(known)[0].match(path)]
+    return ", ".join(sorted(method for known in fitting for method in calls[known]))
 
 
-def _document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter]) -> dict[str, Any]:
+def _calls(routers: Iterable[tuple[str, APIRouter]]) -> dict[str, set[str]]:
+    """Return the methods of every path."""
+    found: dict[str, set[str]] = {}
+    for prefix, router in routers:
+        for route in described(router.routes):
+            found.setdefault(prefix + route.path, set()).update(route.methods or ())
+    return found
+
+
+def _document(app: FastAPI, parts: Sequence[tuple[str, APIRouter]]) -> dict[str, Any]:
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     operations = {
@@ -97,7 +108,7 @@ def _document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter])
         for path, methods in made["paths"].items()
         for method, operation in methods.items()
     }
-    schemas |= describe(operations, [("", monitoring), *((PREFIX, router) for router in routers)])
+    schemas |= describe(operations, parts)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem
@@ -112,21 +123,21 @@ def _document(app: FastAPI, monitoring: APIRouter, routers: Sequence[APIRouter])
             "description": "Of who is signed in to the admin centre; a change needs `X-CSRF-Token` too.",
         },
     }
-    scopes = dict(_scopes(routers))
+    scopes = dict(_scopes(parts))
     for (path, method), operation in operations.items():
         _complete(operation, path, method, scopes.get((path, method)))
     explain(made)
     return made
 
 
-def _scopes(routers: Sequence[APIRouter]) -> Iterator[tuple[tuple[str, str], str]]:
+def _scopes(parts: Iterable[tuple[str, APIRouter]]) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield the scope that each call needs, as its parameters say it."""
     names = {"reader": "read", "operator": "operate", "administrator": "admin"}
-    for router in routers:
+    for prefix, router in parts:
         for route in described(router.routes):
             calls = [getattr(d.call, "__name__", "") for d in route.dependant.dependencies]
             for scope in [names[name] for name in calls if name in names]:
-                yield from (((PREFIX + route.path, method), scope) for method in route.methods or ())
+                yield from (((prefix + route.path, method), scope) for method in route.methods or ())
 
 
 def _complete(operation: Operation, path: str, method: str, scope: str | None) -> None:
