@@ -8,7 +8,7 @@ from gatepost.admin.auth import Caller
 from gatepost.admin.errors import Conflict, Invalid, NotFound, tr
 from gatepost.admin.gateway import Gateway
 from gatepost.admin.messages import MessageQuery
-from gatepost.admin.queue import QueueUseCases
+from gatepost.admin.queue import Place, QueueUseCases
 from gatepost.admin.shapes import Json, when
 from gatepost.fix.bulk import BULK
 from gatepost.fix.edit import BadFix
@@ -19,6 +19,7 @@ from gatepost.model.job import RUNNING, Job
 
 WAIT = 2.0  # seconds that an answer waits for a job to end
 LONGEST_WAIT = 20.0
+Places = Mapping[str, Place]
 STEP = 0.5  # seconds between two words on how far a job is
 
 
@@ -105,7 +106,7 @@ class JobUseCases:
             "under_way": counts.under_way,
             "reports": counts.reports if ndr else 0,
             "bytes": counts.octets,
-            "rows": await self._rows(job),
+            "rows": _rows(job, await self._places()),
             "job": to_text(job.id),
             "state": job.state,
         }
@@ -123,7 +124,8 @@ class JobUseCases:
 
     async def listed(self, limit: int, say: Translator) -> list[JobJson]:
         """Return jobs, newest first."""
-        return [await self._json(job, say) for job in await self._gateway.jobs.listed(limit)]
+        places = await self._places()
+        return [job_json(job, places, say) for job in await self._gateway.jobs.listed(limit)]
 
     async def stop(self, number: str, caller: Caller, say: Translator) -> JobJson:
         """Stop a job that runs; what it has done so far stays done."""
@@ -141,52 +143,60 @@ class JobUseCases:
         except BadFix as problem:
             raise Conflict(problem.text, (), **problem.values) from None
 
-    async def _rows(self, job: Job) -> list[JobRow]:
-        places = {str(p.id): p for p in await self._queue.places()}
-        found = [(places.get(number), n) for number, n in job.counts.places.items()]
-        return [
-            {"connector": p.summary.state.connector, "destination": p.name, "messages": n}
-            for p, n in found
-            if p is not None
-        ]
+    async def _places(self) -> Places:
+        return {str(place.id): place for place in await self._queue.places()}
 
     async def _json(self, job: Job, say: Translator) -> JobJson:
-        action, counts = BULK[job.action], job.counts
-        return {
-            "id": to_text(job.id),
-            "action": job.action,
-            "title": say(action.title),
-            "does": say(action.does),
-            "filter": job.filter,
-            "parameters": {**job.parameters, **_time_of(job)},
-            "who": job.who,
-            "via": job.via,
-            "reason": job.reason,
-            "at": when(job.at),
-            "dry_run": job.dry_run,
-            "state": job.state,
-            "problem": job.problem,
-            "progress": round(counts.looked_at / counts.to_look_at, 4) if counts.to_look_at else 1.0,
-            "looked_at": counts.looked_at,
-            "to_look_at": counts.to_look_at,
-            "messages": counts.messages,
-            "recipients": counts.recipients,
-            "done": counts.done,
-            "under_way": counts.under_way,
-            "reports": counts.reports if job.action == "return_now" else 0,
-            "bytes": counts.octets,
-            "known": counts.known,
-            "unknown": counts.unknown,
-            "fate": action.fate,
-            "samples": list(counts.samples),
-            "rows": await self._rows(job),
-            "undo": action.undo,
-            "destructive": action.destructive,
-            "ends_at": when(job.ends_at),
-            "finished_at": when(job.finished_at),
-            "undone_at": when(job.undone_at),
-            "undone_by": job.undone_by,
-        }
+        return job_json(job, await self._places(), say)
+
+
+def _rows(job: Job, places: Places) -> list[JobRow]:
+    found = [(places.get(number), n) for number, n in job.counts.places.items()]
+    return [
+        {"connector": p.summary.state.connector, "destination": p.name, "messages": n}
+        for p, n in found
+        if p is not None
+    ]
+
+
+def job_json(job: Job, places: Places, say: Translator) -> JobJson:
+    """Return a job with how far it is; `places` are the destinations by their number as a text."""
+    action, counts = BULK[job.action], job.counts
+    return {
+        "id": to_text(job.id),
+        "action": job.action,
+        "title": say(action.title),
+        "does": say(action.does),
+        "filter": job.filter,
+        "parameters": {**job.parameters, **_time_of(job)},
+        "who": job.who,
+        "via": job.via,
+        "reason": job.reason,
+        "at": when(job.at),
+        "dry_run": job.dry_run,
+        "state": job.state,
+        "problem": job.problem,
+        "progress": round(counts.looked_at / counts.to_look_at, 4) if counts.to_look_at else 1.0,
+        "looked_at": counts.looked_at,
+        "to_look_at": counts.to_look_at,
+        "messages": counts.messages,
+        "recipients": counts.recipients,
+        "done": counts.done,
+        "under_way": counts.under_way,
+        "reports": counts.reports if job.action == "return_now" else 0,
+        "bytes": counts.octets,
+        "known": counts.known,
+        "unknown": counts.unknown,
+        "fate": action.fate,
+        "samples": list(counts.samples),
+        "rows": _rows(job, places),
+        "undo": action.undo,
+        "destructive": action.destructive,
+        "ends_at": when(job.ends_at),
+        "finished_at": when(job.finished_at),
+        "undone_at": when(job.undone_at),
+        "undone_by": job.undone_by,
+    }
 
 
 def _time_of(job: Job) -> Json:
