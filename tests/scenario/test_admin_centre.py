@@ -127,8 +127,14 @@ def test_a_viewer_looks_and_changes_nothing(gateway: GatewayProcess) -> None:
     assert viewer.ask("GET", f"/messages/{message}/content")[0] == 403
     operator = signed_in(gateway, "operator")
     assert operator.ask("POST", f"/fixes/{number}/disable_connector/apply", {})[0] == 403
-    assert operator.ask("GET", f"/messages/{message}/content")[0] == 200
+    for _ in range(2):
+        assert operator.ask("GET", f"/messages/{message}/content")[0] == 200
     assert [e for e in gateway.log() if e["event"] == "message.read"]
+    looks = wait_until(lambda: gateway.json("audit", "list", "--kind", "look"), what="the look in the audit")
+    assert {(look["what"], look["subject"]) for look in looks} == {("content", message)}
+    assert len(looks) <= 2, "one look a quarter of an hour, which may have begun in between"
+    assert f'href="/messages/{message}"' in viewer.get("/audit")
+    assert message in gateway.run("audit", "list").stdout
 
 
 def test_a_link_works_once_and_a_session_can_be_revoked(gateway: GatewayProcess) -> None:
