@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from gatepost.demo.gateway import Gateway
 from gatepost.demo.run import Postman, one_time_login
@@ -35,9 +35,10 @@ PAGES = (
 KEPT = (
     ("overview", "/", "en", "light"), ("overview-zh-dark", "/", "zh-CN", "dark"), ("insight", "refused", "en", "light"),
     ("map", "/map", "en", "light"), ("queues", "/queues", "en", "dark"),
-    ("connector", "/connectors/new", "zh-CN", "light"),
+    ("connector", "/connectors/new", "zh-CN", "light"), ("telephone", "/", "en", "light"),
 )  # fmt: skip
 WIDTHS = (1440, 320)
+SMALL, TELEPHONE = ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844)
 
 
 @contextmanager
@@ -115,11 +116,12 @@ def take_all(browser: Browser, base: str, login: str, wanted: list[str]) -> list
 
 def take_kept(browser: Browser, base: str, login: str, refused: str) -> None:
     """Take the pictures of the documentation: small."""
-    page = browser.new_context(viewport={"width": 1280, "height": 860}).new_page()
+    page = browser.new_context(viewport=SMALL).new_page()
     page.goto(login)
     page.click("button")
     for name, where, lang, theme in KEPT:
         choose(page, base, lang, theme)
+        page.set_viewport_size(TELEPHONE if name == "telephone" else SMALL)
         page.goto(base + (refused if where == "refused" else where))
         page.wait_for_timeout(1500)
         page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=72)
