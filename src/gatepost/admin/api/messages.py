@@ -231,7 +231,10 @@ async def content(service: Use, caller: Operator, message_id: str) -> StreamingR
 
 @router.get("/trace")
 async def trace(service: Use, _caller: Reader, which: Annotated[Trace, Query()]) -> TracePage:
-    """Return messages of the past and present, newest first; `next` leads to the next page (`before`)."""
+    """Return messages of the past and present, newest first; `next` leads to the next page (`before`).
+
+    Each answer is a bounded look at the past: it may hold fewer than `limit`, or none, and still have a `next`.
+    """
     now = service.gateway.now()
     destination_id = await service.messages.destination_id(which.destination) if which.destination else 0
     wanted = TraceFilter(
