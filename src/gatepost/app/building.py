@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -358,7 +359,7 @@ def make_listener(world: World, journey: Journey, quota: Quota) -> Listener:
         keep=journey.keep,
         new_id=world.new_id,
         now=world.now,
-        pressure=lambda: shortage(world.pressure),
+        pressure=partial(shortage, world.pressure),
         check_login=reception.check_login,
         say=world.say,
         count=world.metrics.count,

@@ -109,13 +109,15 @@ class Wire(asyncio.BufferedProtocol):
         lines = data.split(b"\r\n")
         tail = lines.pop()
         known, reader = self._known, self._reader
+        within = reader.pending  # a reply has begun
         try:
             for line in lines:
                 if self.gone:
                     return
-                reply = known.get(line) if not reader.pending else None
+                reply = None if within else known.get(line)
                 if reply is None:
                     self._parse(line)
+                    within = reader.pending
                 else:
                     self.on_reply(reply)
             if tail and not self.gone:

@@ -8,6 +8,7 @@ Rule 3: a message ends in one transaction with everything that its end causes (h
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from gatepost.deliver.local import MailboxCarrier
 from gatepost.deliver.options import Result
@@ -218,7 +219,7 @@ class Journey:
             self.world.metrics.connections("out", lane.key.connector, -1)
             self.lanes.detach(lane, connection)
 
-        connection.run(lambda: self._take(lane), finish, lambda c: self.lanes.rest(lane, c), lost)
+        connection.run(partial(self._take, lane), finish, lambda c: self.lanes.rest(lane, c), lost)
         return connection
 
     def _take(self, lane: Lane) -> Item | None:

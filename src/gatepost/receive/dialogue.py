@@ -7,7 +7,6 @@ is a 451, never a lost session and never an acknowledgement.
 import json
 from collections.abc import Callable
 from typing import Any, Protocol
-from zlib import crc32
 
 from gatepost.model import ids
 from gatepost.model.mail import SMTPUTF8 as UTF8
@@ -94,12 +93,14 @@ class Dialogue:
         self._commands = self._errors = self._unknown = self._login_failures = self._messages = 0
         self._good = 0  # recipients that exist, named since the last one that does not
 
-    def handle(self, event: Event) -> None:
-        """Do what an event asks for; what goes wrong is told to the client, and to the log."""
-        try:
-            _ON[type(event)](self, event)
-        except Exception as problem:
-            self._failed(event, problem)
+    def run(self) -> None:
+        """Do what all events ask for that have come; what goes wrong is told to the client, and to the log."""
+        next_event = self._smtp.next_event
+        while (event := next_event()) is not None:
+            try:
+                _ON[type(event)](self, event)
+            except Exception as problem:
+                self._failed(event, problem)
 
     @property
     def outstanding(self) -> int:
@@ -288,8 +289,7 @@ class Dialogue:
         if incoming.spool is not None:
             incoming.spool.finish(lambda error: self._spooled(incoming, error))
         else:
-            body = incoming.whole()
-            self._keep(incoming, body, crc32(body))
+            self._keep(incoming, *incoming.whole())
 
     def _spooled(self, incoming: Incoming, error: OSError | None) -> None:
         """Go on once the file is safe on the disk."""

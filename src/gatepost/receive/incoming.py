@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from gatepost.model.mail import NewMessage, Recipient
 from gatepost.model.objects import Source
@@ -9,6 +10,15 @@ from gatepost.receive.spool import SpoolFile
 from gatepost.smtp.params import RcptParameters
 
 MAX_PIECES = 1024
+
+_CRC_STEP = 5120  # octets; above it zlib lets go of the interpreter lock, and the loop waits to have it again
+
+
+def _crc(data: bytes) -> int:
+    crc = crc32(data[:_CRC_STEP])
+    for start in range(_CRC_STEP, len(data), _CRC_STEP):
+        crc = crc32(data[start : start + _CRC_STEP], crc)
+    return crc
 
 
 @dataclass(slots=True)
@@ -56,11 +66,11 @@ class Incoming:
         elif len(self.pieces) > MAX_PIECES:
             self.pieces = [b"".join(self.pieces)]
 
-    def whole(self) -> bytes:
-        """Return the content that is in memory, and let go of its pieces."""
+    def whole(self) -> tuple[bytes, int]:
+        """Return the content that is in memory and its CRC-32, and let go of its pieces."""
         body = b"".join(self.pieces)
         self.pieces = []
-        return body
+        return body, _crc(body)
 
     def message(self, now: int, client: str, tls: str, body: bytes | None, crc: int) -> NewMessage:
         """Return what is to be kept, by the version of TLS that it came under; without a body it is in the file."""

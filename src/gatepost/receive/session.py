@@ -75,7 +75,7 @@ class Session(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Keep our half open where an answer is still due (TLS has no halves)."""
         self._eof = True
-        return self._smtp.waiting and not self._smtp.tls and not self._closing
+        return bool(self._smtp.waiting) and not self._smtp.tls and not self._closing
 
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read."""
@@ -119,7 +119,7 @@ class Session(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _busy(self) -> bool:
-        return self._smtp.waiting or self._smtp.state in {State.DATA, State.BDAT}
+        return bool(self._smtp.waiting) or self._smtp.state in {State.DATA, State.BDAT}
 
     # bytes
 
@@ -143,13 +143,17 @@ class Session(asyncio.BufferedProtocol):
         """Handle all that has come; answers leave in one write."""
         smtp, dialogue = self._smtp, self._dialogue
         self._running = True
-        while (event := smtp.next_event()) is not None:
-            dialogue.handle(event)
+        dialogue.run()
         self._running = False
         if self.out:  # a command is whole: octets alone, now and then, are no progress
             self._since = self._time()
             self._flush()
-        if self._paused or smtp.buffered or dialogue.outstanding:
+        incoming = dialogue.incoming
+        if (
+            self._paused
+            or (smtp.waiting and smtp.buffered)
+            or (incoming is not None and incoming.spool is not None)
+        ):
             self.balance()
         if self._shared.stopping and not self._busy():
             self.stop()
@@ -185,7 +189,7 @@ class Session(asyncio.BufferedProtocol):
         stop = (
             self._dialogue.outstanding > limit
             or self._full
-            or (self._smtp.waiting and self._smtp.buffered > MAX_BUFFERED)
+            or (bool(self._smtp.waiting) and self._smtp.buffered > MAX_BUFFERED)
         )
         if stop is self._paused or self._transport is None or self._handshaking or self._closing:
             return

@@ -1,6 +1,7 @@
 """What MAIL, RCPT and BDAT say: the grammar of their arguments, and the refusals where it is broken (pure)."""
 
 import re
+from functools import lru_cache
 
 from gatepost.model.mail import SMTPUTF8
 from gatepost.smtp.address import BadAddress, Path, take_path
@@ -11,6 +12,7 @@ _DIGITS = re.compile(rb"[0-9]{1,19}")
 _NOT_ASCII = answer(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8")
 
 
+@lru_cache(maxsize=256)  # whoever sends much sends as the same
 def mail(rest: bytes, max_size: int) -> Mail | Bad:
     """Read what follows MAIL; a size of more than `max_size` octets (0: any) is refused (RFC 1870)."""
     try:

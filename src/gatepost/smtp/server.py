@@ -74,7 +74,7 @@ class ServerSession:
         self.extended = False
         self.allow_bare_newlines = False  # to be decided after MAIL, by who is sending
         self._buffer = b""
-        self._waiting = ""  # the verb whose answer is due
+        self.waiting = ""  # the verb whose answer is due before anything else is read
         self._flags = 0
         self._scanner: BodyScanner | None = None
         self._chunks: ChunkScanner | None = None
@@ -92,11 +92,6 @@ class ServerSession:
         """Return how many octets wait to be looked at."""
         return len(self._buffer)
 
-    @property
-    def waiting(self) -> bool:
-        """Return whether an answer is due before anything else is read."""
-        return bool(self._waiting)
-
     def feed(self, data: bytes) -> None:
         """Take what came from the client."""
         if self.state is not State.CLOSED and self.state is not State.TLS:
@@ -110,12 +105,12 @@ class ServerSession:
         """End the session: whatever else comes is ignored."""
         self.state = State.CLOSED
         self._buffer = b""
-        self._waiting = ""
+        self.waiting = ""
 
     def next_event(self) -> Event | None:
         """Return the next event; None where more bytes, or an answer, are needed."""
         while self._buffer or self._ended or self._in_chunk:
-            if self._waiting or self.state is State.CLOSED:
+            if self.waiting or self.state is State.CLOSED:
                 return None
             if self.state is State.DATA:
                 return self._content()
@@ -132,7 +127,7 @@ class ServerSession:
 
     def reply(self, code: int, enhanced: str, text: str) -> bytes:
         """Answer the event that waits and return the bytes to send."""
-        verb, self._waiting = self._waiting, ""
+        verb, self.waiting = self.waiting, ""
         good = code < 400
         if verb == "BDAT":
             return self._begin_chunks(good=good, refusal=(code, enhanced, text))
@@ -262,19 +257,19 @@ class ServerSession:
         event = arguments.mail(rest, self.config.max_message_size)
         if isinstance(event, Mail):
             self._flags = event.parameters.flags
-            self._waiting = verb
+            self.waiting = verb
         return event
 
     def _rcpt(self, verb: str, rest: bytes) -> Event:
         event = arguments.rcpt(rest, utf8=bool(self._flags & SMTPUTF8))
         if isinstance(event, Rcpt):
-            self._waiting = verb
+            self.waiting = verb
         return event
 
     def _data(self, verb: str, rest: bytes) -> Event:
         if rest:
             return Bad(answer(501, "5.5.4", "DATA takes no argument"), "syntax")
-        self._waiting = verb
+        self.waiting = verb
         return Data(chunked=False)
 
     def _bdat(self, verb: str, rest: bytes) -> Event:
@@ -289,7 +284,7 @@ class ServerSession:
         if self.state is State.BDAT:
             event = self._chunk()
             return event if event is not None else Chunk(b"")
-        self._waiting = verb
+        self.waiting = verb
         return Data(chunked=True)
 
     def _starttls(self, verb: str, rest: bytes) -> Event:
@@ -297,7 +292,7 @@ class ServerSession:
             return Bad(answer(501, "5.5.4", "STARTTLS takes no argument"), "syntax")
         if self.tls or not self.config.starttls or not self.extended:
             return Bad(_SEQUENCE, "sequence")
-        self._waiting = verb
+        self.waiting = verb
         return StartTls()
 
     def _auth(self, verb: str, rest: bytes) -> Event:
@@ -333,7 +328,7 @@ class ServerSession:
             return Challenge(b"334 " + self._exchange.prompt + b"\r\n")
         mechanism, self._exchange = self._exchange.mechanism, None
         self.state = State.READY
-        self._waiting = "AUTH"
+        self.waiting = "AUTH"
         return Auth(mechanism, credentials[0], credentials[1])
 
     def _rset(self, verb: str, rest: bytes) -> Event:
@@ -382,7 +377,7 @@ class ServerSession:
     def _finish(self, checks: ContentChecks) -> Event:
         self._ended = False
         if not self._why:
-            self._waiting = "end of data"
+            self.waiting = "end of data"
             return EndOfData(checks.size, checks.header_id)
         problem = self._why
         self._reset()

@@ -1,5 +1,8 @@
 """The log: one event, one line of JSON; cheap to say, written on the next turn of the loop.
 
+What every message says (`tell`) waits `LINGER` for company: a write lets go of the interpreter lock, and with other
+threads at work it takes a switch interval until the loop has it again.
+
 Rule: whatever a field holds, a line stays a line: everything that is not printable ASCII is escaped.
 Rule: a log that cannot be written loses lines and counts them; it never stops mail.
 """
@@ -19,6 +22,7 @@ from gatepost.model.failure import clean
 LEVELS = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 MAX_LINES = 256  # so many waiting lines are written at once
 MAX_FIELD = 4096
+LINGER = 0.01  # seconds
 
 
 def _text_of(value: object) -> str:
@@ -51,6 +55,7 @@ class Log:
         self._path = path
         self._waiting: deque[str] = deque()
         self._scheduled = False
+        self._delay = 0.0  # of the write that is scheduled
         self._writing = threading.Lock()
         self._second = -1
         self._stamp = ""
@@ -77,19 +82,19 @@ class Log:
     def tell(self, event: str, fields: str) -> None:
         """Write an event of level info whose fields are JSON already, without the braces."""
         if self._least <= LEVELS["info"]:
-            self._add("info", event, f",{fields}}}")
+            self._add("info", event, f",{fields}}}", LINGER)
 
-    def _add(self, level: str, event: str, rest: str) -> None:
+    def _add(self, level: str, event: str, rest: str, delay: float = 0.0) -> None:
         second, part = divmod(self._clock() // 1_000_000, 1000)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime('{"time":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second))
         self._waiting.append(f'{self._stamp}{part:03d}Z","level":"{level}","event":"{event}"{rest}\n')
-        if not self._scheduled or len(self._waiting) >= MAX_LINES:
-            self._soon()
+        if not self._scheduled or delay < self._delay or len(self._waiting) >= MAX_LINES:
+            self._schedule(delay)
 
-    def _soon(self) -> None:
-        """Write on the next turn of the loop; at once where there is no loop or much is waiting."""
+    def _schedule(self, delay: float) -> None:
+        """Write on the next turn of the loop, or after a delay; at once where there is no loop or much is waiting."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -97,9 +102,12 @@ class Log:
             return
         if len(self._waiting) >= MAX_LINES:
             self.flush()
-        elif not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self.flush)
+        else:
+            self._scheduled, self._delay = True, delay
+            if delay:
+                loop.call_later(delay, self.flush)
+            else:
+                loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what waits."""

@@ -128,3 +128,44 @@ def test_what_libraries_log_becomes_an_event():
     handler = LoggingBridge(lambda event, **fields: said.append((event, fields)))
     handler.handle(logging.LogRecord("uvicorn", logging.ERROR, "", 1, "bad %s", ("thing\n",), None))
     assert said == [("library", {"level": "error", "logger": "uvicorn", "text": "bad thing ", "error": ""})]
+
+
+def read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except BlockingIOError:
+        return b""
+
+
+def test_what_every_message_says_waits_for_company_and_anything_else_takes_it_along(pipe, monkeypatch):
+    monkeypatch.setattr("gatepost.telemetry.log.LINGER", 3600.0)
+    reading, writing = pipe
+
+    async def story() -> bytes:
+        log = Log(writing)
+        log.tell("message.accepted", '"n":1')
+        for _ in range(3):
+            await asyncio.sleep(0)
+        waiting = read(reading)
+        log.say("gateway.stopping")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return waiting
+
+    assert asyncio.run(story()) == b""
+    events = [json.loads(line)["event"] for line in read(reading).splitlines()]
+    assert events == ["message.accepted", "gateway.stopping"]
+
+
+def test_what_waited_for_company_is_written_without_any(pipe):
+    reading, writing = pipe
+
+    async def story() -> bytes:
+        log = Log(writing)
+        log.tell("message.accepted", '"n":1')
+        async with asyncio.timeout(60):
+            while not (found := read(reading)):
+                await asyncio.sleep(0.01)
+        return found
+
+    assert b"message.accepted" in asyncio.run(story())
