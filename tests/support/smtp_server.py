@@ -98,6 +98,7 @@ class FaultServer:
         certificate: tuple[str | Path, str | Path] | None = None,  # PEM: chain and key; offers STARTTLS
         offer_starttls: bool | None = None,
         tls_maximum: ssl.TLSVersion | None = None,
+        ciphers: str = "",  # of TLS up to 1.2
         logins: Mapping[str, str] | None = None,
         mechanisms: str = "PLAIN LOGIN",
         lmtp: bool = False,
@@ -138,7 +139,7 @@ class FaultServer:
         self.messages: list[Received] = []
         self.connections: list[Seen] = []
         self.stopping = threading.Event()
-        self.context = _context(certificate, tls_maximum) if certificate else None
+        self.context = _context(certificate, tls_maximum, ciphers) if certificate else None
         self._used: dict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
@@ -514,10 +515,12 @@ class _Session:
             self.buffer = b""
 
 
-def _context(certificate: tuple[str | Path, str | Path], maximum: ssl.TLSVersion | None) -> ssl.SSLContext:
+def _context(
+    certificate: tuple[str | Path, str | Path], maximum: ssl.TLSVersion | None, ciphers: str
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if maximum is not None:
-        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.set_ciphers(ciphers or "ALL:@SECLEVEL=0")
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         with warnings.catch_warnings(action="ignore"):  # that it is outdated is the point
             context.maximum_version = maximum

@@ -11,12 +11,13 @@ import asyncio
 import smtplib
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import pytest
 from tests.support import certificates
+from tests.support.browser import Browser
 from tests.support.dns_server import DnsServer
 from tests.support.peers import free_port
 from tests.support.smtp_server import FaultServer
@@ -73,14 +74,21 @@ class Stage:
     """The gateway and its clock; every wait is on a condition."""
 
     def __init__(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, dns: str = "", connect: str = "1s"
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        dns: str = "",
+        connect: str = "1s",
+        settings: Mapping[str, str] | None = None,  # as variables of the environment
     ) -> None:
         self.smtp_port = free_port()
         self.ahead = 0.0  # seconds that the clock is ahead of the real one
-        config = folder / "gatepost.toml"
+        self.admin_port = free_port()
+        self.config = config = folder / "gatepost.toml"
         config.write_text(
             SETTINGS.format(
-                folder=folder, smtp=self.smtp_port, admin=free_port(), dns=dns or f"127.0.0.1:{free_port()}",
+                folder=folder, smtp=self.smtp_port, admin=self.admin_port, dns=dns or f"127.0.0.1:{free_port()}",
                 connect=connect,
             )
         )  # fmt: skip
@@ -88,8 +96,10 @@ class Stage:
         monkeypatch.setattr(building, "now_ms", lambda: round((time.time() + self.ahead) * 1000))
         monkeypatch.setattr(building, "uptime", lambda: time.monotonic() + self.ahead)
         monkeypatch.setattr(building, "believing", _believing)
-        self.gateway = Gateway(load(config, {}), lambda: load(config, {}))
+        variables = dict(settings or {})
+        self.gateway = Gateway(load(config, variables), lambda: load(config, variables))
         self.service: Service
+        self._browser: Browser | None = None
 
     async def __aenter__(self) -> Self:
         await self.gateway.start()
@@ -228,6 +238,27 @@ class Stage:
 
         await self.until(sent, f"{number} notices")
 
+    async def told_of(self, sentence: str) -> Notice:
+        """Wait until a notice that says a sentence was sent, and return it."""
+        found: list[Notice] = []
+
+        async def sent() -> bool:
+            await self.settle()
+            found[:] = [n for n in await self.notices() if n.state == "sent" and sentence in str(n.payload)]
+            return bool(found)
+
+        await self.until(sent, f"a notice that says {sentence!r}")
+        return found[0]
+
+    async def page(self, where: str) -> str:
+        """Return a page of the admin centre as an administrator sees it."""
+        if self._browser is None:
+            await self.service.users.create("eve", "administrator", "", "story", dry_run=False)
+            self._browser = Browser(self.admin_port)
+            once = (await self.service.users.link("eve"))["url"].partition("once=")[2]
+            await asyncio.to_thread(self._browser.ask, "POST", "/sign-in", {"once": once})
+        return await asyncio.to_thread(self._browser.get, where)
+
     def alerts(self) -> list[Alert]:
         """Return what fires or may soon."""
         return list(self.gateway.control.alerting.alerts.values())
@@ -248,7 +279,7 @@ class Stage:
         for part in self.gateway.intelligence.parts:
             part.tick(self.gateway.world.now())
 
-    async def until(self, question: Callable[[], Awaitable[T]], what: str, seconds: float = 60) -> T:
+    async def until(self, question: Callable[[], Awaitable[T]], what: str, seconds: float = 8) -> T:
         """Ask until the answer is true."""
         end = time.monotonic() + seconds
         while not (answer := await question()):

@@ -64,7 +64,17 @@ def list_(state: State, in_state: str, failure_class: str, **more: Any) -> int:
             _row(state, row)
     else:
         line(state.say(tr("Nothing is broken.") if in_state == "open" else tr("There is no such insight.")))
+    if not state.as_json and in_state == "open":
+        _ahead(state)
     return DONE
+
+
+def _ahead(state: State) -> None:
+    """Say below what is broken how much more will be, if nobody does anything."""
+    foreseen = Client(state).get(path("foresight"))
+    if foreseen:
+        text = tr("Foreseen, though mail flows still: {n} (gatepost insight foresight).")
+        line(state.say(text).format(n=len(foreseen)))
 
 
 def _row(state: State, row: dict[str, Any]) -> None:

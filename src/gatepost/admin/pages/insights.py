@@ -37,6 +37,7 @@ async def listed(
     rows = await service.insights.listed(which, language_of(request))
     return page(
         request, "insights.html", visitor, rows=rows, which=which, states=STATES, severities=SEVERITIES,
+        foreseen=service.insights.foreseen(language_of(request)) if state == "open" else [],
         connectors=[
             *(c.name for c in service.gateway.objects.connectors),
             *(system["connector"] for system in service.foreign.listed()),
