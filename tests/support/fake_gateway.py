@@ -355,6 +355,7 @@ class FakeGateway:
         self.flows = FlowCounts(self.now)
         self.new_id = count(first_of(NOW)).__next__
         self.fixing = SimpleNamespace(effect_of=self._effect)
+        self.foresight = SimpleNamespace(all=list)
         self.jobs = Jobs(self._journey(), self, QueueUseCases(self).places)
 
     @staticmethod

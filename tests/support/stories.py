@@ -8,8 +8,10 @@ async with Stage(tmp_path, monkeypatch) as stage:
 """
 
 import asyncio
+import json
 import smtplib
 import socket
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ import pytest
 from tests.support import certificates
 from tests.support.browser import Browser
 from tests.support.dns_server import DnsServer
+from tests.support.gateway import GATEPOST
 from tests.support.peers import free_port
 from tests.support.smtp_server import FaultServer
 
@@ -243,6 +246,7 @@ class Stage:
         found: list[Notice] = []
 
         async def sent() -> bool:
+            self.ahead += 1  # what belongs together is told together, a moment later
             await self.settle()
             found[:] = [n for n in await self.notices() if n.state == "sent" and sentence in str(n.payload)]
             return bool(found)
@@ -250,13 +254,22 @@ class Stage:
         await self.until(sent, f"a notice that says {sentence!r}")
         return found[0]
 
+    async def command(self, *words: str) -> str:
+        """Return what a command prints."""
+        command = (*GATEPOST, "--config", str(self.config), *words)
+        run = subprocess.run
+        done = await asyncio.to_thread(run, command, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
+
     async def page(self, where: str) -> str:
         """Return a page of the admin centre as an administrator sees it."""
         if self._browser is None:
-            await self.service.users.create("eve", "administrator", "", "story", dry_run=False)
+            made = json.loads(
+                await self.command("user", "create", "eve", "--role", "administrator", "--json")
+            )
             self._browser = Browser(self.admin_port)
-            once = (await self.service.users.link("eve"))["url"].partition("once=")[2]
-            await asyncio.to_thread(self._browser.ask, "POST", "/sign-in", {"once": once})
+            once = {"once": made["link"].partition("once=")[2]}
+            await asyncio.to_thread(self._browser.ask, "POST", "/sign-in", once)
         return await asyncio.to_thread(self._browser.get, where)
 
     def alerts(self) -> list[Alert]:
@@ -279,7 +292,7 @@ class Stage:
         for part in self.gateway.intelligence.parts:
             part.tick(self.gateway.world.now())
 
-    async def until(self, question: Callable[[], Awaitable[T]], what: str, seconds: float = 8) -> T:
+    async def until(self, question: Callable[[], Awaitable[T]], what: str, seconds: float = 60) -> T:
         """Ask until the answer is true."""
         end = time.monotonic() + seconds
         while not (answer := await question()):
