@@ -272,5 +272,9 @@ def test_a_server_that_flaps_sees_no_storm_and_gets_each_message_once(tmp_path: 
         failed = sum(line["event"] == "destination.failed" for line in gateway.log())
         assert failed <= 2 * len(served), "more than about one attempt a second at a closed port"
         assert all(len(server.connections) <= 3 * 5 for server in served)
-        assert sum(line["event"] == "insight.new" for line in gateway.log()) <= 2
+        # refused, and broken off before or in a message: each way of failing is one insight, however often it comes
+        new = [line["insight"] for line in gateway.log() if line["event"] == "insight.new"]
+        assert len(new) == len(set(new)) <= 3
+        told = [line for line in gateway.log() if line["event"] == "alert.firing"]
+        assert len(told) <= 1, "one alert for all of it"
         assert gateway.ask("queue/audit")["balanced"]

@@ -132,7 +132,7 @@ class Entry:
             lately=self.lately(now), ended=self.ended, age=now - k.opened_at, attempts=self.attempts
         )
         old = Standing(k.state, k.mark, k.escalated_at)
-        new = stand(old, fingerprint.scope, load, now)
+        new = stand(old, fingerprint.scope, load, now, fingerprint.failure_class)
         level = severity(fingerprint.scope, fingerprint.failure_class, self.sub, load, route=not k.stranger)
         if load.age < FRESH_MS:
             level = worse(level, k.severity)

@@ -148,9 +148,10 @@ class Standing(NamedTuple):
     escalated_at: int
 
 
-def stand(old: Standing, scope: str, load: Load, now: int) -> Standing:
-    """Return where an open insight stands now."""
-    if scope in (Scope.HOSTS, Scope.GATEWAY):
+def stand(old: Standing, scope: str, load: Load, now: int, failure_class: str = "") -> Standing:
+    """Return where an open insight stands now; that many messages are greylisted is weather, and escalates nothing."""
+    weather = scope == Scope.MESSAGES and failure_class in WEATHER
+    if weather or scope in (Scope.HOSTS, Scope.GATEWAY):
         return old._replace(state=_older(old.state, load))
     held = size(scope, load)
     pressing = scope == Scope.DESTINATION and load.soon

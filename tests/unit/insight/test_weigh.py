@@ -78,6 +78,17 @@ def test_messages_escalate_by_failures_in_an_hour():
     assert stand(old, Scope.MESSAGES, Load(lately=70, age=HOUR), 1).state is InsightState.ESCALATING
 
 
+def test_greylisting_of_however_many_messages_escalates_nothing():
+    old = Standing(InsightState.ONGOING, 10, 0)
+    for failure_class in ("greylisted", "rate_limited"):
+        state = stand(old, Scope.MESSAGES, Load(lately=5000, age=HOUR), 1, failure_class).state
+        assert state is InsightState.ONGOING
+    assert (
+        stand(old, Scope.MESSAGES, Load(lately=5000, age=HOUR), 1, "policy_reject").state
+        is InsightState.ESCALATING
+    )
+
+
 def test_hosts_do_not_escalate_since_nothing_waits_for_them():
     old = Standing(InsightState.ONGOING, 0, 0)
     assert stand(old, Scope.HOSTS, Load(messages=5000, age=HOUR), 1).state is InsightState.ONGOING
