@@ -275,6 +275,5 @@ def test_a_server_that_flaps_sees_no_storm_and_gets_each_message_once(tmp_path: 
         # refused, and broken off before or in a message: each way of failing is one insight, however often it comes
         new = [line["insight"] for line in gateway.log() if line["event"] == "insight.new"]
         assert len(new) == len(set(new)) <= 3
-        told = [line for line in gateway.log() if line["event"] == "alert.firing"]
-        assert len(told) <= 1, "one alert for all of it"
+        assert 1 <= sum(line["event"] == "alert.fired" for line in gateway.log()) <= 2
         assert gateway.ask("queue/audit")["balanced"]
