@@ -259,3 +259,30 @@ def test_files_are_recognised_by_their_beginning(data, kind):
 def test_nothing_is_nothing():
     assert read("") == read(" \n\t ") == list(units("")) == []
     assert read_one("  ") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '[NOTICE] [7F2C.1.1] [outbound] delivered file=1700_0 domain=b.example host=mx.b.example ip=192.0.2.1 response="2.0.0 ok" delay=1.2',
+        'level=NOTICE uuid=7F2C.1.1 source=outbound message="delivered file=1700_0 domain=b.example host=mx.b.example ip=192.0.2.1 response=\\"2.0.0 ok\\" delay=1"',
+        'level=INFO uuid=7F2C.1.1 plugin=outbound domain=b.example "delivered file"=1700_0 host=mx.b.example ip=192.0.2.1 response="2.0.0 ok" delay=1',
+    ],
+)
+def test_haraka_says_in_several_ways_that_it_delivered(line):
+    (found,) = read(line)
+    assert (found.outcome, found.message, found.destination, found.server, found.address, found.text) == (
+        "delivered",
+        "7F2C.1.1",
+        "b.example",
+        "mx.b.example",
+        "192.0.2.1",
+        "2.0.0 ok",
+    )
+
+
+def test_haraka_defers_in_logfmt_too():
+    (found,) = read(
+        'level=NOTICE uuid=7F2C.1.1 source=outbound message="Temp failing 1700 for 64 seconds: Tried all MXs"'
+    )
+    assert (found.outcome, found.message, found.text) == ("deferred", "7F2C.1.1", "Tried all MXs")

@@ -113,3 +113,14 @@ def test_the_parts_of_a_message_that_comes_back_as_text_are_not_those_of_the_rep
     assert [(r.recipient, r.enhanced, r.text) for r in got] == [
         (r.recipient, r.enhanced, r.text) for r in expected
     ]
+
+
+def test_a_recipient_that_is_told_twice_alike_is_one():
+    group = b"Final-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no\n\n"
+    head = b"From: MAILER-DAEMON@a.example\nSubject: Returned mail\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+    body = (
+        b"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; a.example\n\n"
+        + 3 * group
+        + b"--b--\n"
+    )
+    assert [record.recipient for record in read_message(head + body).records] == ["ann@example.org"]

@@ -85,7 +85,7 @@ def _weighed(
     if weight < notbounces.ENOUGH:
         return _no(*why or ("no sign",))
     if failed:
-        found = tuple(records.from_group(group, spoken.said, common) for group in failed)
+        found = tuple(dict.fromkeys(records.from_group(group, spoken.said, common) for group in failed))
         return BounceReading(is_bounce=True, kind="dsn", why=why, records=found)
     if notbounces.is_success(facts):
         return _no("success", *why)

@@ -18,7 +18,9 @@ _MESSAGE = re.compile(
     r"\b(?:message|error|reason|msg|response)=(?P<q>\"?)(?P<text>(?(q)[^\"]{0,2000}|.{0,2000}))"
 )
 # outbound/hmail.js: delivered file=... domain=... host=... ip=... port=... mode=SMTP tls=Y auth=N response="..." delay=1.2
-_DELIVERED = re.compile(r"\bdelivered file=\S{1,200} (?P<fields>.*)", re.DOTALL)
+_DELIVERED = re.compile(r"\bdelivered(?:\\? |_)file\"?=\S{1,200} ?(?P<fields>.*)", re.DOTALL)
+_WAS_DELIVERED = re.compile(r"^\s*(?:[Ss]uccessfully delivered|delivered) mail\b")
+_NUMBER = re.compile(r"\buuid=\"?(?P<id>[\w.-]{1,60})")
 
 
 def read(head: Head) -> Record | None:
@@ -30,24 +32,34 @@ def read(head: Head) -> Record | None:
     if found and (done := _DELIVERED.search(found["text"])):
         return _delivered(found["id"], done, line, head)
     if found:
-        held = _HELD.search(found["text"]) or _BOUNCE.search(found["text"])
-        text = held["text"] if held else found["text"]
-        return Record(
-            "haraka",
-            text,
-            raw=line,
-            at=head.at,
-            message=found["id"],
-            outcome="deferred" if _HELD.search(line) else "failed" if _BOUNCE.search(line) else "",
-        )
+        return _said(found["text"], found["id"], line, head)
     if _LOGFMT.search(line):
-        said = _MESSAGE.search(line)
-        return Record("haraka", said["text"] if said else line, raw=line, at=head.at)
+        return _of_fields(line, head)
     return Record("haraka", line, raw=line, at=head.at) if head.program.startswith("haraka") else None
 
 
+def _said(words: str, number: str, line: str, head: Head) -> Record:
+    held, bounced = _HELD.search(words), _BOUNCE.search(words)
+    outcome = (
+        "delivered" if _WAS_DELIVERED.match(words) else "deferred" if held else "failed" if bounced else ""
+    )
+    text = (held or bounced or {"text": words})["text"]
+    return Record("haraka", text, raw=line, at=head.at, message=number, outcome=outcome)
+
+
+def _of_fields(line: str, head: Head) -> Record:
+    """Read a line in logfmt: what it tells is in its message, or in its fields."""
+    plain = line.replace('\\"', '"')
+    found = _NUMBER.search(line)
+    number = found["id"] if found else ""
+    if done := _DELIVERED.search(plain):
+        return _delivered(number, done, line, head)
+    said = _MESSAGE.search(line)
+    return _said(said["text"], number, line, head) if said else Record("haraka", line, raw=line, at=head.at)
+
+
 def _delivered(number: str, done: re.Match[str], line: str, head: Head) -> Record:
-    fields = fields_of(done["fields"])
+    fields = fields_of(done.string[: done.start()]) | fields_of(done["fields"])
     return Record(
         "haraka",
         fields.get("response", line),
