@@ -26,6 +26,8 @@ _COMMAND = re.compile(
     r"(?i)^(EHLO|HELO|STARTTLS|AUTH|MAIL FROM|RCPT TO|DATA|BDAT|QUIT|RSET|X-\w{1,20}|XPROXY\w{0,10})\b(?::\s?<([^>]{0,320})>)?"
 )
 
+_CONTENT = ("DATA", "BDAT")
+
 
 class Known(NamedTuple):
     """What earlier lines have said of a message, a delivery or a session."""
@@ -53,6 +55,11 @@ class Joins:
     def fill(self, record: Record, head: Head) -> Iterator[Record]:
         """Yield a record with what is known beside it; one for each recipient that its line names."""
         yield from self._fill(record, head)
+
+    def is_sending(self, session: str) -> bool:
+        """Tell whether the last command of a session was the content of a message."""
+        known = self._known.get(session)
+        return known is not None and known.command in _CONTENT
 
     def _keep(self, key: str, **fields: str) -> None:
         known = self._known.pop(key, Known())._replace(**fields)
@@ -134,7 +141,7 @@ class Joins:
             yield record
             return
         known = self._known.get(row[2], Known())
-        ended = known.command in ("DATA", "BDAT") and record.text[:3] != "354"
+        ended = known.command in _CONTENT and record.text[:3] != "354"
         yield record._replace(
             sender=record.sender or known.sender,
             recipient=record.recipient or known.recipient,

@@ -6,6 +6,7 @@ from gatepost.explain.judge import judge
 from gatepost.explain.lines.syslog import split
 from gatepost.explain.log.bad import Bad
 from gatepost.explain.log.joins import Joins
+from gatepost.explain.log.quick import Quick, quick_of
 from gatepost.explain.log.reasons import said_of
 from gatepost.explain.log.tally import Event, Tally
 from gatepost.explain.opening import OUR_SIDE
@@ -41,20 +42,27 @@ class LineReader:
         self._now = now
         self._joins = Joins(kind)
         self._telling = _TELLING.get(kind, ())
+        self._quick = quick_of(kind, tally, now, self._joins)
 
     def written(self, now: int) -> None:
         """Hear when the log that is read next was written last (ms since 1970)."""
         self._now = now
+        self._quick = quick_of(self.kind, self._tally, now, self._joins)
 
     def block(self, data: bytes) -> None:
         """Count what whole lines say."""
-        for record in self.records(data):
+        for record in self._records(data, self._quick):
             self.count(record)
 
     def records(self, data: bytes) -> Iterator[Record]:
         """Yield what whole lines say of messages, joined with what earlier ones said."""
+        yield from self._records(data, None)
+
+    def _records(self, data: bytes, quick: Quick | None) -> Iterator[Record]:
         self._bad.look(data)
         for line in _joined(data.decode("utf-8", "replace")):
+            if quick is not None and quick(line):
+                continue
             if self._telling and not any(word in line for word in self._telling):
                 continue
             head = split(line.strip()[:MAX_LINE], self._now)
