@@ -4,7 +4,6 @@ import base64
 import json
 import smtplib
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -15,6 +14,7 @@ from tests.support import certificates
 from tests.support.gateway import GatewayProcess
 from tests.support.memory import resident
 from tests.support.peers import PATIENCE, free_port, wait_until
+from tests.support.raw_smtp import tls_context
 from tests.support.smtp_server import FaultServer
 from tests.unit.receive_policy.test_policy import RELAY_ATTEMPTS
 from tests.unit.smtp import test_smuggling
@@ -240,13 +240,6 @@ def test_content_that_drips_is_cut_off(tmp_path: Path) -> None:
                         sock.sendall(drop)
             assert b"421 4.4.2" in heard
             assert time.monotonic() - begun < 12
-
-
-def tls_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def test_whoever_guesses_passwords_gets_few_guesses(tmp_path: Path) -> None:

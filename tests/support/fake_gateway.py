@@ -468,6 +468,9 @@ class FakeGateway:
         else:
             self.kept_tokens[name] = data
 
+    def guessed(self, user, client, *, waited):
+        pass
+
     def say(self, event, **fields):
         self.done.append((event, fields))
 

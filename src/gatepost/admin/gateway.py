@@ -169,6 +169,9 @@ class Gateway(Protocol):
     async def put_stored(self, kind: str, name: str, data: Mapping[str, object] | None, who: str) -> None:
         """Keep one, or delete it (None); recorded with who."""
 
+    def guessed(self, user: str, client: str, *, waited: bool) -> None:
+        """Count a failed sign-in; `waited`: it was refused since too many had failed before."""
+
     def say(self, event: str, **fields: object) -> None:
         """Write a line into the log."""
 

@@ -168,6 +168,7 @@ class UserUseCases(Sessions):
         data = (await self._gateway.stored(USER)).get(name, {})
         good = await asyncio.to_thread(_verify, str(data.get("hash") or _NOBODY), password)
         if not good or not data.get("hash"):
+            self._gateway.guessed(name, address, waited=False)
             raise Unauthorized(tr("Name or password is wrong."))
         self._throttle.succeeded(*keys)
         return self._enter(name, data, address, agent)
@@ -188,6 +189,7 @@ class UserUseCases(Sessions):
         keys, now = (f"user/{name}", f"address/{address}"), self._gateway.now()
         seconds = self._throttle.wait(keys, now)
         if seconds:
+            self._gateway.guessed(name, address, waited=True)
             raise TooMany(tr("Too many failures: wait {seconds} seconds."), seconds)
         self._throttle.failed(keys, now)
         return keys
@@ -205,6 +207,7 @@ class UserUseCases(Sessions):
         keys = self._guess(link.user, address)
         data = await self._find(link.user)
         if not await self._good_code(link.user, data, code):
+            self._gateway.guessed(link.user, address, waited=False)
             raise SecondFactor(ticket, tr("This code is wrong, or was used already."))
         self._throttle.succeeded(*keys)
         self._tickets.pop(hashed(ticket), None)

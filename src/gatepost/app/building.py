@@ -365,6 +365,7 @@ def make_listener(world: World, journey: Journey, quota: Quota) -> Listener:
         count=world.metrics.count,
         blocked=reception.blocked,
         unknown=reception.unknown,
+        guessed=partial(world.guessed, "smtp"),
     )
     return Listener(receive_options(world.settings, world.store.spool), hooks)
 

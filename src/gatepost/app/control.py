@@ -344,6 +344,10 @@ class Control:
         await self.store.save_objects(ObjectsChange(stored.revision, self.now(), who, what, (put,)))
         await self._apply()
 
+    def guessed(self, user: str, client: str, *, waited: bool) -> None:
+        """Count a failed sign-in."""
+        self._world.guessed("admin", user, client, waited=waited)
+
     def say(self, event: str, **fields: object) -> None:
         """Write a line into the log."""
         self._world.say(event, **fields)

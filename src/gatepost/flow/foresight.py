@@ -94,7 +94,8 @@ class Foresight:
         ]
         places += self._names.places()
         rooms, offenders = self._rooms(list(summaries.values())), self._quota.notable(now)
-        return Outlook(now, places, grown, rooms, self._lapsed(summaries), offenders)
+        guessers = self._world.guesses.notable(now)
+        return Outlook(now, places, grown, rooms, self._lapsed(summaries), offenders, guessers)
 
     def _place(self, lane: Lane, summary: DestinationSummary | None) -> Place:
         ours = bool(lane.key.connector)

@@ -10,6 +10,7 @@ from gatepost.config import overrides
 from gatepost.config.settings import Settings
 from gatepost.deliver.options import Deadlines, DeliveryOptions
 from gatepost.flow.pressure import Pressure
+from gatepost.insight.guesses import Guess, Guesses
 from gatepost.model.mail import Item
 from gatepost.model.objects import Connector, Objects
 from gatepost.net.dns import Resolver
@@ -42,6 +43,7 @@ class World:
     guard: ClockGuard  # what `now` follows
     wall: Callable[[], int]  # the wall clock as it is set
     flows: FlowCounts = field(default_factory=lambda: FlowCounts(lambda: 0))
+    guesses: Guesses = field(default_factory=Guesses)
     objects: Objects = field(default_factory=Objects)
     router: Router = field(default_factory=lambda: Router(Objects()))
     _connectors: dict[str, Connector] = field(default_factory=dict)
@@ -71,6 +73,10 @@ class World:
     def connector(self, name: str) -> Connector | None:
         """Return a connector by name."""
         return self._connectors.get(name)
+
+    def guessed(self, door: str, user: str, client: str, *, waited: bool) -> None:
+        """Count a failed login, at a door of `insight.guesses`."""
+        self.guesses.note(Guess(self.now(), door, user, client, waited))
 
     @property
     def delay_ms(self) -> int:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gatepost.i18n import tr
+from gatepost.insight.guesses import Guesser
 from gatepost.insight.invalid import Standing
 from gatepost.model.attempt import endpoint
 from gatepost.model.evidence import Because
-from gatepost.model.failure import iso
+from gatepost.model.failure import clean, iso
 from gatepost.model.forecast import Forecast
 from gatepost.model.insight import CertificateSummary, HostRow
 from gatepost.model.waiting import Growth
@@ -92,6 +93,7 @@ class Outlook:
     rooms: Sequence[Room] = ()
     lapsed: Sequence[Lapsed] = ()
     offenders: Sequence[Standing] = ()
+    guessers: Sequence[Guesser] = ()
 
 
 def forecasts(outlook: Outlook) -> list[Forecast]:
@@ -108,6 +110,7 @@ def forecasts(outlook: Outlook) -> list[Forecast]:
         found += _filling(room, outlook.growth, outlook.now)
     found += [_lapsed(name, outlook.now) for name in outlook.lapsed]
     found += [_offender(standing) for standing in outlook.offenders]
+    found += [_guessing(guesser) for guesser in outlook.guessers]
     return found
 
 
@@ -345,6 +348,33 @@ def _consequence(standing: Standing) -> tuple[str, str]:
     if standing.limited_at:
         return tr("From {limit} on its mail is answered 450; mail of others is not touched."), step
     return tr("No mail is held back for it."), step
+
+
+def _guessing(guesser: Guesser) -> Forecast:
+    values: dict[str, object] = {
+        "name": clean(guesser.name, 100), "n": guesser.tries, "others": guesser.others, "waited": guesser.waited,
+    }  # fmt: skip
+    text = tr("The client {name} guesses passwords by SMTP: {n} logins failed within an hour.")
+    if guesser.door == "admin":
+        text = tr("The client {name} guesses passwords of the admin centre: {n} failed within an hour.")
+    tried = tr("{others} accounts were tried.")
+    step = tr("Block the address at the firewall, or see whether a program there has an old password.")
+    if guesser.about == "user":
+        text = tr(
+            "The password of {name} is guessed from {others} addresses: {n} logins failed within an hour."
+        )
+        tried = tr("Whoever knows the password can sign in still, once the waiting is over.")
+        step = tr("Give the account a long password, and the admin centre a second factor.")
+    waited = tr(
+        "{waited} of them were refused without a look at the password, since too many had failed before."
+    )
+    key = f"passwords_guessed/{guesser.door}/{guesser.about}/{guesser.name}"
+    return Forecast(
+        key, "passwords_guessed", guesser.severity,
+        Because("passwords_guessed", text, values), Because("block", step, values),
+        (Because("tried", tried, values), Because("waited", waited, values)),
+        since=guesser.since,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- words

@@ -14,6 +14,7 @@ KINDS = (
     "domain_lapsed",
     "invalid_recipients",
     "address_harvest",
+    "passwords_guessed",
 )
 
 

@@ -41,6 +41,7 @@ class Hooks:
     count: "Count"
     blocked: Callable[[Source | None, str, str], Refuse | None] = lambda source, client, sender: None
     unknown: Callable[[Source | None, str, str, str, int], None] = lambda *seen: None
+    guessed: "Guessed" = lambda user, client, *, waited: None
 
 
 class Say(Protocol):
@@ -48,6 +49,13 @@ class Say(Protocol):
 
     def __call__(self, event: str, /, **fields: object) -> None:
         """Write it."""
+
+
+class Guessed(Protocol):
+    """Count a failed login."""
+
+    def __call__(self, user: str, client: str, /, *, waited: bool) -> None:
+        """Count it; `waited`: it was refused without a look at the password."""
 
 
 class Count(Protocol):

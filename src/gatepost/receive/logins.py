@@ -19,6 +19,7 @@ async def check(shared: Shared, address: str, event: Auth) -> Checked:
     guard, hooks = shared.guard, shared.hooks
     keys = (f"user {event.user}", f"address {address}")
     if guard.blocked(keys, shared.loop.time()):
+        hooks.guessed(event.user, address, waited=True)
         return Checked((454, "4.7.0", "Too many failed logins, try again later"), failed=True)
     try:
         good = await hooks.check_login(event.user, event.password)
@@ -29,6 +30,7 @@ async def check(shared: Shared, address: str, event: Auth) -> Checked:
         guard.succeeded(keys)
         return Checked((235, "2.7.0", "Welcome"), good=True)
     guard.failed(keys, shared.loop.time())
+    hooks.guessed(event.user, address, waited=False)
     hooks.count("refused", why="login")
     hooks.say("receive.login_failed", user=event.user, client=address)
     return Checked((535, "5.7.8", "The user name or the password is wrong"), failed=True)

@@ -6,6 +6,7 @@ import pytest
 
 from gatepost.i18n import translator
 from gatepost.insight.foresight import Lapsed, Moved, Outlook, Place, Room, forecasts
+from gatepost.insight.guesses import Guesser
 from gatepost.insight.invalid import DIMENSIONS, Standing
 from gatepost.model.failure import LastError
 from gatepost.model.forecast import KINDS
@@ -161,6 +162,7 @@ EVERYTHING = forecasts(
         (Room("queue", 900, 1000, 1), Room("disk", 0, 100 << 20, 1 << 20)),
         (Lapsed("contoso.example", NOW, NOW - DAY),),
         (*(standing(dimension=d) for d in DIMENSIONS), standing(harvest=True)),
+        guessers=(Guesser("client", "192.0.2.66", "smtp", 20, 3, 9, NOW),),
     )
 )  # fmt: skip
 
