@@ -286,3 +286,14 @@ def test_haraka_defers_in_logfmt_too():
         'level=NOTICE uuid=7F2C.1.1 source=outbound message="Temp failing 1700 for 64 seconds: Tried all MXs"'
     )
     assert (found.outcome, found.message, found.text) == ("deferred", "7F2C.1.1", "Tried all MXs")
+
+
+def test_who_is_unknown_in_reply_to_mail_is_the_sender():
+    (found,) = read(
+        "host mx.b.example[192.0.2.1] said: 553 us.example does not exist (in reply to MAIL FROM command)"
+    )
+    assert judge(found).failure_class is C.SENDER_REJECTED
+    (found,) = read(
+        "host mx.b.example[192.0.2.1] said: 553 b.example does not exist (in reply to RCPT TO command)"
+    )
+    assert judge(found).failure_class is not C.SENDER_REJECTED
