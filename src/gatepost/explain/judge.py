@@ -73,9 +73,6 @@ def _ruled(text: str, smtp: int, enhanced: str, phase: str) -> Opinion:
         return said._replace(failure_class=C.SESSION_TIMEOUT, also=(C.CONNECTION_TIMEOUT, *said.also))
     if said.failure_class is C.SESSION_TIMEOUT and phase == "connect":
         return said._replace(failure_class=C.CONNECTION_TIMEOUT, also=(C.SESSION_TIMEOUT, *said.also))
-    if said.failure_class is C.RECIPIENT_UNKNOWN and phase == "mail":  # who is not known is the sender
-        also = tuple(c for c in (said.failure_class, *said.also) if c is not C.SENDER_REJECTED)
-        return said._replace(failure_class=C.SENDER_REJECTED, also=also, why=(*said.why, "in reply to MAIL"))
     return said
 
 
