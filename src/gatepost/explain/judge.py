@@ -65,7 +65,9 @@ def _words(record: Record) -> str:
 def _ruled(text: str, smtp: int, enhanced: str, phase: str) -> Opinion:
     said = opinion(text, smtp=smtp, enhanced=enhanced, phase=phase)
     if phase == "banner" and smtp >= 400 and said.failure_class not in _NETWORK and not names_a_reason(said):
-        also = tuple(c for c in (said.failure_class, *said.also) if c is not C.SERVICE_UNAVAILABLE)
+        also: tuple[C, ...] = tuple(
+            c for c in (said.failure_class, *said.also) if c is not C.SERVICE_UNAVAILABLE
+        )
         return said._replace(
             failure_class=C.SERVICE_UNAVAILABLE, sub="", also=also, why=(*said.why, "greeting")
         )

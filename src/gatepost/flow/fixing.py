@@ -11,25 +11,27 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gatepost.config import overrides
-from gatepost.config.changes import ObjectChange, difference, override_changes
-from gatepost.config.objects import to_dict, validate
+from gatepost.config.changes import ObjectChange, override_changes
+from gatepost.config.objects import validate
 from gatepost.deliver.targets import Target as Address
 from gatepost.fix.actions import ACTIONS, QUEUE_ACTIONS
 from gatepost.fix.edit import HOUR, BadFix, Context, Target, edit, hours_from
 from gatepost.fix.guard import GuardFacts, warnings
 from gatepost.flow.effects import effect_of_ending, effect_of_objects
 from gatepost.flow.ending import end_all
+from gatepost.flow.fix_objects import dict_of, object_changes, object_diffs, put_back
 from gatepost.flow.fix_records import KIND, document_of, from_document
 from gatepost.flow.journey import Journey
 from gatepost.flow.records import Final
+from gatepost.flow.writing import written
 from gatepost.i18n import tr
 from gatepost.model.attempt import Failure, SessionFacts
 from gatepost.model.document import Document
 from gatepost.model.evidence import Because
 from gatepost.model.failure import Verdict
-from gatepost.model.fix import AppliedFix, Effect, ObjectDiff, Preview
+from gatepost.model.fix import AppliedFix, Effect, Preview
 from gatepost.model.mail import Item
-from gatepost.model.objects import AcceptedDomain, Connector, Objects, Source
+from gatepost.model.objects import Connector, Objects
 from gatepost.queue.lane import Lane
 from gatepost.storage.interface import Change, DestinationState
 
@@ -449,18 +451,8 @@ class Fixing:
     # ---------------------------------------------------------------- write
 
     def _write(self, fix: AppliedFix, states: Iterable[DestinationState] = ()) -> "asyncio.Future[None]":
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def done(problem: BaseException | None) -> None:
-            if written.done():
-                return
-            if problem is None:
-                written.set_result(None)
-            else:
-                written.set_exception(problem)
-
-        self._journey.store.write(Change(documents=(document_of(fix),), destinations=tuple(states)), done)
-        return written
+        change = Change(documents=(document_of(fix),), destinations=tuple(states))
+        return written(self._journey.store, change)
 
     def _say(self, event: str, fix: AppliedFix) -> None:
         self._journey.say(
@@ -473,55 +465,9 @@ class Fixing:
         )
 
 
-# -------------------------------------------------------------------- the objects, compared
-
-
 def target_of(fix: AppliedFix) -> Target:
     """Return what an applied fix was for."""
     number = str(fix.parameters.get("destination_id", "0"))
     return Target(
         str(fix.parameters.get("connector", "")), int(number) if number.isdecimal() else 0, fix.insight
     )
-
-
-def object_changes(before: Objects, after: Objects) -> list[ObjectChange]:
-    """Return every object that differs, overrides included."""
-    return [*difference(before, after, prune=True), *override_changes(before, after)]
-
-
-def object_diffs(before: Objects, after: Objects) -> tuple[ObjectDiff, ...]:
-    """Return every object that differs, whole, secrets masked."""
-    return tuple(
-        ObjectDiff(c.kind, c.name, dict_of(before, c.kind, c.name), dict_of(after, c.kind, c.name))
-        for c in object_changes(before, after)
-    )
-
-
-_FIELD = {
-    "connector": "connectors",
-    "accepted_domain": "domains",
-    "source": "sources",
-    "override": "overrides",
-}
-
-
-def dict_of(objects: Objects, kind: str, name: str) -> dict[str, object] | None:
-    """Return an object as people see it, None where there is none."""
-    for entry in getattr(objects, _FIELD[kind]):
-        if entry.name == name:
-            return overrides.to_dict(entry) if kind == overrides.KIND else to_dict(entry)
-    return None
-
-
-def put_back(objects: Objects, before: Mapping[tuple[str, str], object]) -> Objects:
-    """Return the objects with some of them as they were; None takes one away."""
-    for kind, field in _FIELD.items():
-        old = {name: value for (k, name), value in before.items() if k == kind}
-        if not old:
-            continue
-        entries: Iterable[Connector | AcceptedDomain | Source] = getattr(objects, field)
-        kept = [e for e in entries if e.name not in old]
-        back = [value for value in old.values() if value is not None]
-        together = sorted([*kept, *back], key=lambda e: str(getattr(e, "name", "")))
-        objects = replace(objects, **{field: tuple(together)})  # type: ignore[arg-type]
-    return objects
