@@ -102,17 +102,23 @@
     }
   };
 
-  // what is wider than its place is scrolled with the arrow keys
+  // what is wider than its place is scrolled with the arrow keys; a time that is spelt out may make it so later
+  const scrolls = ".table-responsive, #sums .gp-kpis";
+  const reach = (box) => {
+    if (!box || box.scrollWidth <= box.clientWidth || box.tabIndex === 0) return;
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", box.closest(".card")?.querySelector(".card-title")?.textContent.trim() || document.querySelector("h1").textContent.trim());
+  };
+  const sizes = new ResizeObserver((changes) => { for (const change of changes) reach(change.target.closest(scrolls)); });
   const reachable = (part) => {
-    for (const box of part.querySelectorAll(".table-responsive, #sums .gp-kpis")) {
-      if (box.scrollWidth <= box.clientWidth || box.tabIndex === 0) continue;
-      box.tabIndex = 0;
-      box.setAttribute("role", "region");
-      box.setAttribute("aria-label", box.closest(".card")?.querySelector(".card-title")?.textContent.trim() || document.querySelector("h1").textContent.trim());
+    for (const box of part.querySelectorAll(scrolls)) {
+      reach(box);
+      for (const one of [box, ...box.children]) sizes.observe(one);
     }
   };
   const prepare = (part) => {
-    reachable(part); times(part); tabs(part); charts(part); depends(part);
+    times(part); tabs(part); charts(part); depends(part); reachable(part);
     for (const wizard of part.querySelectorAll(".gp-wizard:not([data-at])")) step(wizard, 0);
   };
   addEventListener("DOMContentLoaded", () => prepare(document));
