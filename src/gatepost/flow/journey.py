@@ -80,11 +80,10 @@ class Journey:
     def accepted(self, message: NewMessage) -> None:
         """Put a message that is now safe into its lanes."""
         self.world.metrics.accepted(message)
+        travelled = "" if message.tls is None else RECEIVED + (message.tls or CLEAR)
+        count = self.world.flows.count
         for recipient in message.recipients:
-            self.world.flows.count(message.source, recipient.address, recipient.destination_id, ACCEPTED)
-            if message.tls is not None:
-                travelled = RECEIVED + (message.tls or CLEAR)
-                self.world.flows.count(message.source, recipient.address, 0, travelled)
+            count(message.source, recipient.address, recipient.destination_id, ACCEPTED, travelled)
         self.world.tell("message.accepted", lines.accepted(message))
         if len(message.recipients) == 1:
             self._enqueue(message, message.recipients[0].destination_id, message.recipients)
@@ -293,10 +292,10 @@ class Journey:
         if lane.id in self.delivered_sizes:
             self.delivered_sizes[lane.id] = max(self.delivered_sizes[lane.id], item.size)
         world.metrics.delivered(lane.key.connector)
-        world.flows.count(item.source, recipient.address, lane.id, "delivered")
+        travelled = ""
         if lane.key.kind in ("smart", "mx"):
             travelled = SENT + (session.tls.version if session.tls is not None else CLEAR)
-            world.flows.count("", recipient.address, lane.id, travelled)
+        world.flows.count(item.source, recipient.address, lane.id, "delivered", travelled)
         waited = now - item.accepted_at
         text = reply.text if reply else ""
         world.tell("message.delivered", lines.delivered(item, recipient, where, text, spent, waited))

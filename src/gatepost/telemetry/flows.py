@@ -57,14 +57,14 @@ class FlowCounts:
     def __init__(self, now: Callable[[], int], node: int = 0) -> None:
         self._now = now
         self._node = node
-        self._pending: dict[tuple[str, str, int, str], int] = {}
+        self._pending: dict[tuple[str, str, int, str, str], int] = {}
         self._changed: set[Stretch] = set()
         self.stretches: dict[Stretch, Counter[Way]] = {}
         self.accepted_domain: Callable[[str], str] = lambda domain: ""
 
-    def count(self, source: str, address: str, destination: int, outcome: str) -> None:
-        """Count one recipient."""
-        way = (source, address[address.rfind("@") + 1 :], destination, outcome)
+    def count(self, source: str, address: str, destination: int, outcome: str, travelled: str = "") -> None:
+        """Count one recipient, and how its mail travelled where that is known: `received:...` or `sent:...`."""
+        way = (source, address[address.rfind("@") + 1 :], destination, outcome, travelled)
         pending = self._pending
         if way in pending:
             pending[way] += 1
@@ -80,8 +80,13 @@ class FlowCounts:
             return
         now = self._now()
         found: Counter[Way] = Counter()
-        for (source, domain, destination, outcome), number in pending.items():
-            found[Way(source, self.accepted_domain(domain), destination, outcome)] += number
+        for (source, domain, destination, outcome, travelled), number in pending.items():
+            ours = self.accepted_domain(domain)
+            found[Way(source, ours, destination, outcome)] += number
+            if travelled.startswith(RECEIVED):  # by whom it came, wherever it goes
+                found[Way(source, ours, 0, travelled)] += number
+            elif travelled:  # where it went, whoever sent it
+                found[Way("", ours, destination, travelled)] += number
         for length in KEPT_MS:
             stretch = Stretch(length, now - now % length, self._node)
             add(self.stretches.setdefault(stretch, Counter()), found)

@@ -45,6 +45,20 @@ def test_recipients_are_counted_by_way_in_short_and_long_stretches():
     assert [(stretch.length, sum(counted.values())) for stretch, counted in week] == [(COARSE_MS, 4)]
 
 
+def test_how_mail_travelled_is_counted_by_who_brought_it_and_by_where_it_went():
+    _, flows = made()
+    flows.count("cloud", "ann@contoso.example", 7, ACCEPTED, "received:TLSv1.3")
+    flows.count("cloud", "ann@contoso.example", 7, "delivered", "sent:clear")
+    flows.count("cloud", "ann@contoso.example", 7, "delivered")
+    ((_stretch, counted),) = flows.since(NOON)
+    assert counted == {
+        Way("cloud", "contoso.example", 7, ACCEPTED): 1,
+        Way("cloud", "contoso.example", 0, "received:TLSv1.3"): 1,
+        Way("cloud", "contoso.example", 7, "delivered"): 2,
+        Way("", "contoso.example", 7, "sent:clear"): 1,
+    }
+
+
 def test_what_changed_is_told_once_and_comes_back_from_what_is_kept():
     _clock, flows = made()
     flows.count("", "ann@contoso.example", 7, "returned")
