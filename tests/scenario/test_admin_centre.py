@@ -9,27 +9,12 @@ from urllib.parse import urlencode
 import pytest
 from tests.support.browser import Browser, signed_in
 from tests.support.gateway import GatewayProcess
+from tests.support.office import OFFICE, PARTNER
 from tests.support.peers import free_port, wait_until
 from tests.support.smtp_server import FaultServer
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-OBJECTS = """
-[[accepted_domain]]
-name = "contoso.example"
-type = "internal-relay"
-recipients = ["ann@contoso.example"]
-
-[[connector]]
-name = "to-office"
-domains = ["contoso.example"]
-smart_hosts = ["127.0.0.1:{closed}"]
-
-[[connector]]
-name = "to-partner"
-to = "partner"
-domains = ["partner.example"]
-smart_hosts = ["127.0.0.1:{evil}"]
-"""
+OBJECTS = OFFICE + PARTNER
 PAGES = (
     "/", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/to-office", "/sources",
     "/domains", "/domains/contoso.example", "/explain", "/diagnostics", "/alerts", "/policies",
@@ -45,7 +30,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
         FaultServer(rcpt=f"450 4.2.0 {EVIL}") as evil,
         GatewayProcess(tmp_path_factory.mktemp("centre"), delivery='retry = ["1h"]') as process,
     ):
-        process.apply(OBJECTS.format(closed=free_port(), evil=evil.port))
+        process.apply(OBJECTS.format(closed=free_port(), partner=evil.port))
         process.send("ann@contoso.example", "bob@contoso.example", subject=EVIL)
         process.send("ann@contoso.example", '"<script>"@partner.example')
         process.error("to-office")
@@ -178,7 +163,7 @@ def test_a_sign_in_leads_only_to_this_site(gateway: GatewayProcess) -> None:
 def test_a_fix_is_previewed_applied_verified_and_undone_by_clicks(tmp_path: Path) -> None:
     """R14, R17, B4."""
     with GatewayProcess(tmp_path, delivery='retry = ["1h"]') as gateway:
-        gateway.apply(OBJECTS.format(closed=free_port(), evil=free_port()))
+        gateway.apply(OBJECTS.format(closed=free_port(), partner=free_port()))
         gateway.send("ann@contoso.example", "bob@contoso.example")
         gateway.error("to-office")
         browser = signed_in(gateway)

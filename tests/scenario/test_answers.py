@@ -13,29 +13,17 @@ import pytest
 from tests.support.browser import signed_in
 from tests.support.described import Described
 from tests.support.gateway import GatewayProcess
+from tests.support.office import OFFICE, PARTNER
 from tests.support.peers import free_port, wait_until
 from tests.support.smtp_server import FaultServer
 
 from gatepost.admin import totp
 
 API = "/api/v1"
-OBJECTS = """
-[[accepted_domain]]
-name = "contoso.example"
-type = "internal-relay"
-recipients = ["ann@contoso.example"]
-
-[[connector]]
-name = "to-office"
-domains = ["contoso.example"]
-smart_hosts = ["127.0.0.1:{closed}"]
-
-[[connector]]
-name = "to-partner"
-to = "partner"
-domains = ["partner.example"]
-smart_hosts = ["127.0.0.1:{partner}"]
-
+OBJECTS = (
+    OFFICE
+    + PARTNER
+    + """
 [[alert_policy]]
 name = "at-once"
 channels = ["log"]
@@ -45,6 +33,7 @@ name = "log"
 kind = "webhook"
 url = "http://127.0.0.1:{closed}/notices"
 """
+)
 LOG = (
     "Nov 27 08:00:00 mx postfix/smtp[1]: 4QaBcD: to=<eve@far.example>, relay=none, delay=1, status=deferred "
     "(connect to far.example[192.0.2.9]:25: Connection refused)\n"

@@ -9,19 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.gateway import GatewayProcess
+from tests.support.office import OFFICE
 from tests.support.peers import ROOT, free_port
 
-OBJECTS = """
-[[accepted_domain]]
-name = "contoso.example"
-type = "internal-relay"
-recipients = ["ann@contoso.example"]
-
-[[connector]]
-name = "to-office"
-domains = ["contoso.example"]
-smart_hosts = ["127.0.0.1:{closed}"]
-"""
 OWN_TOKEN = (
     "GATEPOST_TEST_TOKEN_NAME"  # as in tests.support.schemathesis_hooks, which only Schemathesis can import
 )
@@ -52,7 +42,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
     with GatewayProcess(
         folder, delivery='retry = ["1h"]\nconnect_timeout = "1s"', dns_timeout="200ms"
     ) as process:
-        process.apply(OBJECTS.format(closed=free_port()))
+        process.apply(OFFICE.format(closed=free_port()))
         process.send("ann@contoso.example", "bob@contoso.example")
         process.error("to-office")
         yield process

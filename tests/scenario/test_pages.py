@@ -11,26 +11,11 @@ from typing import Any
 import pytest
 from tests.support.browser import Browser, signed_in
 from tests.support.gateway import GatewayProcess
+from tests.support.office import OFFICE, PARTNER
 from tests.support.peers import free_port, wait_until
 from tests.support.smtp_server import FaultServer
 
-OBJECTS = """
-[[accepted_domain]]
-name = "contoso.example"
-type = "internal-relay"
-recipients = ["ann@contoso.example"]
-
-[[connector]]
-name = "to-office"
-domains = ["contoso.example"]
-smart_hosts = ["127.0.0.1:{closed}"]
-
-[[connector]]
-name = "to-partner"
-to = "partner"
-domains = ["partner.example"]
-smart_hosts = ["127.0.0.1:{good}"]
-"""
+OBJECTS = OFFICE + PARTNER
 SHOWN = (
     "/overview", "/map", "/insights", "/queues", "/messages", "/trace", "/connectors", "/connectors/to-office",
     "/sources", "/domains", "/diagnostics", "/alerts", "/policies", "/channels", "/reports", "/audit", "/knowledge",
@@ -45,7 +30,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
         FaultServer() as good,
         GatewayProcess(tmp_path_factory.mktemp("pages"), delivery='retry = ["1h"]') as process,
     ):
-        process.apply(OBJECTS.format(closed=free_port(), good=good.port))
+        process.apply(OBJECTS.format(closed=free_port(), partner=good.port))
         process.send("ann@contoso.example", "bob@contoso.example")
         process.send("ann@contoso.example", "eve@contoso.example")
         process.error("to-office")
@@ -113,7 +98,7 @@ def test_the_map_shows_where_mail_went_and_agrees_with_the_queue(gateway: Gatewa
 
 def test_the_counts_of_the_map_outlive_a_restart(tmp_path: Path) -> None:
     with FaultServer() as good, GatewayProcess(tmp_path) as gateway:
-        gateway.apply(OBJECTS.format(closed=free_port(), good=good.port))
+        gateway.apply(OBJECTS.format(closed=free_port(), partner=good.port))
         gateway.send("ann@contoso.example", "someone@partner.example")
         wait_until(lambda: gateway.ask("flow")["outcomes"].get("delivered"), what="the delivery")
         gateway.drained()  # a delivery is counted a moment before it is on disk and off the queue
