@@ -45,7 +45,8 @@ def sentence(entry: Entry, say: Translator) -> str:
     if about.get("since"):
         parts.append(say(tr("since {time}")).format(time=_time(about["since"])))
     if about.get("messages"):
-        parts.append(say(tr("{n} messages wait")).format(n=about["messages"]))
+        text = tr("1 message waits") if about["messages"] == 1 else tr("{n} messages wait")
+        parts.append(say(text).format(n=about["messages"]))
     if about.get("oldest_expires_at"):
         text = say(tr("the first is returned at {time}"))
         parts.append(text.format(time=_time(about["oldest_expires_at"])))

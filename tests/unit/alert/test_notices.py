@@ -50,6 +50,13 @@ def test_a_notice_speaks_the_language_of_its_channel():
     assert "and 2 more" in subject(payload(number=3), translator("en"))
 
 
+@pytest.mark.parametrize(("number", "said"), [(1, "1 message waits,"), (2, "2 messages wait,")])
+def test_one_message_is_not_messages(number, said):
+    """R18: the default policies speak from one message on."""
+    (entry,) = payload(ABOUT | {"messages": number})["alerts"]
+    assert said in sentence(entry, translator("en"))
+
+
 def test_a_notice_is_a_message_that_the_standard_library_reads():
     data = mail(payload(), translator("zh-CN"), "gw@gw.test", "ann@contoso.example", "<1@gw.test>", NOW)
     read = message_from_bytes(data, policy=default)
