@@ -120,7 +120,7 @@ class Connection(Wire):
         elif self._pipelining and len(self._under_way) == 1 and self._under_way[0].stage == DOT:
             envelope = self._next_envelope()
             if envelope:
-                self.write(envelope)
+                self.write_soon(envelope)
 
     def close(self, graceful: bool = True) -> None:
         """End when what is under way has ended, or at once: what was not in doubt goes back untouched."""
@@ -255,7 +255,7 @@ class Connection(Wire):
             return
         front.sent = len(body)
         end = b".\r\n" if not body or body.endswith(b"\r\n") else b"\r\n.\r\n"
-        self.write(b"".join((body, end, self._at_dot(front))))
+        self.write_soon(b"".join((body, end, self._at_dot(front))))
 
     def _at_dot(self, front: Transaction) -> bytes:
         """Note that the final dot goes out; return the envelope that may travel with it."""
@@ -294,7 +294,7 @@ class Connection(Wire):
         envelope = self._next_envelope()
         if envelope:
             self.deadline = self.loop.time() + self._limits[MAIL]
-            self.write(envelope)
+            self.write_soon(envelope)
         elif self._under_way or self._told:
             return  # a call back was faster
         elif self._closing:

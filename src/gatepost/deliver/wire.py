@@ -8,18 +8,30 @@ import asyncio
 from contextlib import suppress
 from socket import MSG_DONTWAIT, socket
 from typing import cast
+from weakref import WeakKeyDictionary
 
 from gatepost.deliver.sweeper import NEVER, sweeper
 from gatepost.model.attempt import Reply
 from gatepost.model.failure import Reason
 from gatepost.net.errors import network_failure
+from gatepost.net.sends import Sends
 from gatepost.smtp.client import ProtocolError, ReplyReader
 
 # One buffer for all connections: the loop fills it and hands it over in the same turn. Reading into a fresh
 # 256-KiB object each time would cost malloc three system calls a read.
 _BUFFER = memoryview(bytearray(256 * 1024))
 _KNOWN_REPLIES = 16
+_SENDS_AT_ONCE = 20  # of all connections: as many as one destination has where nothing else is set
 _A_LITTLE = 16 * 1024  # octets that are handed to the transport, which tells when it is rid of them
+
+_sends: WeakKeyDictionary[asyncio.AbstractEventLoop, Sends] = WeakKeyDictionary()
+
+
+def _sends_of(loop: asyncio.AbstractEventLoop) -> Sends:
+    found = _sends.get(loop)
+    if found is None:
+        found = _sends[loop] = Sends(loop, _SENDS_AT_ONCE)
+    return found
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -36,6 +48,8 @@ class Wire(asyncio.BufferedProtocol):
         self._known: dict[bytes, Reply] = {}
         self._sweeper = sweeper(loop)
         self._writable: asyncio.Future[None] | None = None
+        self._sends = _sends_of(loop)
+        self._next = b""  # leaves in a moment
         self._paused = False
         self._lost: asyncio.Future[None] | None = None
         self._closed = False
@@ -156,8 +170,21 @@ class Wire(asyncio.BufferedProtocol):
 
     # out
 
+    def write_soon(self, data: bytes) -> None:
+        """Send in a moment, close behind what other connections send (`net.sends`)."""
+        alone = not self._next
+        self._next += data
+        if alone:
+            self._sends.soon(self._write_next)  # which may be now
+
+    def _write_next(self) -> None:
+        if self._next:
+            self.write(b"")
+
     def write(self, data: bytes) -> None:
         """Send; a connection that is over takes it silently, since its end was told already."""
+        if self._next:
+            data, self._next = self._next + data, b""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 

@@ -118,7 +118,7 @@ class Lane:
     @property
     def accepts(self) -> bool:
         """Whether an item that was just committed may stay in memory."""
-        return not (self.more or self.claiming) and self.state == "ready" and len(self.items) < WINDOW_ITEMS
+        return not self.more and self.state == "ready" and len(self.items) < WINDOW_ITEMS
 
     @property
     def allowed(self) -> int:

@@ -6,6 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
+from gatepost.net.sends import Sends
 from gatepost.receive.hooks import Hooks
 from gatepost.receive.limits import Connections, LoginGuard, MinuteRate
 from gatepost.receive.options import ReceiveOptions
@@ -16,6 +17,7 @@ from gatepost.smtp.server import ServerConfig
 
 _BACKLOG = 512
 _ACCEPTS = 32  # connections taken in one go, so that sessions get their turn
+_ANSWERS_AT_ONCE = 4  # of all sessions
 _PAUSE = 1.0  # seconds without accepting where no file descriptor is left
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SWEEP = 1.0
@@ -59,6 +61,7 @@ class Listener:
             ),
             rate=MinuteRate(options.message_rate),
             guard=LoginGuard(options.max_login_failures),
+            sends=Sends(loop, _ANSWERS_AT_ONCE),
             gone=self._session_gone,
         )
         try:

@@ -32,6 +32,8 @@ class Session(asyncio.BufferedProtocol):
         self._smtp = ServerSession(shared.config)
         self._transport: asyncio.Transport | None = None
         self.out: list[bytes] = []
+        self._sends = shared.sends
+        self._sending = False  # what is in `out` leaves in a moment
         self._running = False
         self._paused = False
         self._full = False  # the client does not read our answers
@@ -140,14 +142,16 @@ class Session(asyncio.BufferedProtocol):
             self._run()
 
     def _run(self) -> None:
-        """Handle all that has come; answers leave in one write."""
+        """Handle all that has come; answers leave in one write, in a moment."""
         smtp, dialogue = self._smtp, self._dialogue
         self._running = True
         dialogue.run()
         self._running = False
         if self.out:  # a command is whole: octets alone, now and then, are no progress
             self._since = self._time()
-            self._flush()
+            if not self._sending:
+                self._sending = True
+                self._sends.soon(self._flush)
         incoming = dialogue.incoming
         if (
             self._paused
@@ -158,9 +162,11 @@ class Session(asyncio.BufferedProtocol):
         if self._shared.stopping and not self._busy():
             self.stop()
         elif self._eof and not smtp.waiting and self._transport is not None:
+            self._flush()
             self._transport.close()
 
     def _flush(self) -> None:
+        self._sending = False
         out = self.out
         if out and self._transport is not None:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gatepost.net.sends import Sends
 from gatepost.receive.hooks import Hooks
 from gatepost.receive.limits import Connections, LoginGuard, MinuteRate
 from gatepost.receive.options import ReceiveOptions
@@ -38,6 +39,7 @@ class Shared:
     connections: Connections
     rate: MinuteRate
     guard: LoginGuard
+    sends: Sends  # of answers
     sessions: set[Open] = field(default_factory=set)
     stopping: bool = False
     gone: Callable[[], None] = lambda: None

@@ -93,6 +93,29 @@ def test_a_message_is_kept_in_wire_form_before_it_is_acknowledged(tmp_path: Path
         }  # fmt: skip
 
 
+def test_a_client_that_says_nothing_more_still_gets_the_answer_it_is_due(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, Gateway(hold=True)) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port), 10) as sock,
+    ):
+        for part in (
+            b"EHLO c\r\n",
+            b"MAIL FROM:<a@x.example>\r\n",
+            b"RCPT TO:<b@y.example>\r\n",
+            b"DATA\r\n",
+        ):
+            sock.recv(1000)
+            sock.sendall(part)
+        assert sock.recv(1000).startswith(b"354 ")
+        sock.sendall(MAIL + b".\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        eventually(lambda: bool(gateway.held))
+        time.sleep(0.2)  # the end of what it says is here
+        gateway.call(lambda: gateway.held.pop()(None))
+        assert sock.recv(1000).startswith(b"250 2.0.0 Ok: queued as")
+        assert sock.recv(1000) == b""
+
+
 def test_several_recipients_do_not_learn_of_each_other(tmp_path: Path) -> None:
     with running(tmp_path) as gateway, smtplib.SMTP("127.0.0.1", gateway.port) as client:
         refused = client.sendmail("", ["b@y.example", "nobody@y.example", "c@y.example", "b@y.example"], MAIL)

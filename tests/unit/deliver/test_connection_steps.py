@@ -58,6 +58,7 @@ class Bench:
         self.on_finish: Callable[[], None] = lambda: None
         self.session = SessionFacts(1, 2, 0, server="mx.test", address="192.0.2.1", port=25)
         values = {"dot_sent": lambda item: self.dots.append(item.message_id), **options}
+        self.loop = loop
         self.connection = Connection(loop, DeliveryOptions(**values), self.session)  # type: ignore[arg-type]
         self.connection.extensions = Extensions.parse(lines)
         self.transport = FakeTransport()
@@ -71,7 +72,7 @@ class Bench:
             lambda _connection: self._idle(),
             lambda _connection, failure: self.lost.append(failure),
         )
-        return self.transport.take()
+        return self.sent()
 
     def _finish(self, item: Item, results: list[Result]) -> None:
         self.results.append((item.message_id, results))
@@ -82,6 +83,11 @@ class Bench:
 
     def hear(self, text: str) -> bytes:
         self.connection.received(text.replace("\n", "\r\n").encode())
+        return self.sent()
+
+    def sent(self) -> bytes:
+        """Let the loop turn once: what is to leave in a moment leaves."""
+        self.loop.run_until_complete(asyncio.sleep(0))
         return self.transport.take()
 
     def end(self, error: Exception | None = None) -> None:
@@ -130,6 +136,21 @@ def test_the_next_envelope_travels_with_the_content_before_it(loop: asyncio.Abst
     assert bench.idles == 1
     phases = [phase for phase, _ in bench.results[0][1][0].replies]
     assert phases == ["mail", "rcpt", "data", "eod"]
+
+
+def test_what_many_connections_send_in_one_turn_is_all_sent(loop: asyncio.AbstractEventLoop) -> None:
+    benches = [Bench(loop, PIPELINING) for _ in range(10)]
+
+    async def start() -> None:
+        for number, bench in enumerate(benches):
+            bench.queue.append(message(number))
+            bench.connection.run(
+                lambda bench=bench: bench.queue.pop(), lambda *_: None, lambda _: None, lambda *_: None
+            )  # type: ignore[misc]
+
+    loop.run_until_complete(start())
+    for number, bench in enumerate(benches):
+        assert bench.sent().startswith(b"MAIL FROM:<s%d@a.test>" % number)
 
 
 def test_replies_cut_anywhere_mean_the_same(loop: asyncio.AbstractEventLoop) -> None:
@@ -383,7 +404,7 @@ def test_an_idle_connection_takes_what_it_is_woken_for(loop: asyncio.AbstractEve
     assert (bench.idles, bench.connection.busy) == (1, False)
     bench.queue.append(message(1))
     bench.connection.wake()
-    assert bench.transport.take().startswith(b"MAIL FROM:<s1@a.test>")
+    assert bench.sent().startswith(b"MAIL FROM:<s1@a.test>")
     assert bench.connection.busy
 
 
@@ -403,7 +424,7 @@ def test_an_idle_connection_says_quit_when_its_time_is_over(loop: asyncio.Abstra
     bench.run()
     assert bench.connection.deadline <= loop.time() + 3
     bench.connection.expire()
-    assert bench.transport.take() == b"QUIT\r\n"
+    assert bench.sent() == b"QUIT\r\n"
     assert bench.lost == [None]
     bench.hear("221 bye\n")
     assert bench.transport.closed == "close"

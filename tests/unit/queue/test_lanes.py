@@ -348,6 +348,32 @@ def test_what_arrives_while_the_store_is_asked_is_asked_for_next(world):
     asyncio.run(story())
 
 
+def test_what_is_committed_while_the_store_is_asked_goes_from_memory(world):
+    """Else a next hop that once fell behind would get all its mail by way of the disk, for as long as any comes."""
+
+    async def story():
+        lane = lane_of(world)
+        kept = []
+
+        async def claim(lane, limit, max_bytes):
+            kept.append(world.lanes.enqueue(lane, item(2, lane)))
+            await asyncio.sleep(0)
+            return [item(1, lane)]
+
+        world.claim = claim
+        world.lanes.arrived(lane)
+        await turns()
+        assert kept == [True]
+        assert not lane.more
+        taken = [i.message_id for c in world.connections for i in c.items] + [
+            i.message_id for i in lane.items
+        ]
+        assert sorted(taken) == [1, 2]
+        assert not world.released
+
+    asyncio.run(story())
+
+
 def test_a_store_that_cannot_be_read_now_is_asked_again(world):
     async def story():
         lane = lane_of(world)
