@@ -18,7 +18,8 @@ from gatepost.app.process import forbid_dumps, keep_memory, limit_memory
 from gatepost.config.settings import BadSettings, Settings, load
 from gatepost.storage.interface import StoreLocked, StoreUnusable
 
-SWITCH_INTERVAL = 0.0005
+# Seconds that the store's threads wait for the loop: until then each pause of the loop wakes them, mostly in vain.
+SWITCH_INTERVAL = 0.0001
 HINTS = {  # what to do where a port cannot be had
     errno.EADDRINUSE: " Another program listens there: stop it, or choose another port in the settings.",
     errno.EADDRNOTAVAIL: " This machine has no such address: correct the settings.",
