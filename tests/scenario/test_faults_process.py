@@ -197,9 +197,13 @@ def test_without_descriptors_nothing_spins_and_nothing_is_lost(tmp_path: Path) -
                 gateway.send("ann@client.test", f"r{number}@partner.test")
             gateway.error("out")
             with ExitStack() as stack:
-                for _ in range(100):
+                clients = [
                     stack.enter_context(socket.create_connection(("127.0.0.1", gateway.smtp_port), 10))
+                    for _ in range(100)
+                ]
                 wait_until(lambda: descriptors(pid_of(gateway)) >= 59, 10)
+                assert clients[-1].recv(1000) == b"421 4.3.2 Not now: too many files are open here\r\n"
+                assert clients[-1].recv(1000) == b""
                 server.change(banner=None)  # delivery cannot connect either
                 used, begun = cpu_seconds(pid_of(gateway)), time.monotonic()
                 time.sleep(3)

@@ -12,6 +12,7 @@ from gatepost.receive.limits import Connections, LoginGuard, MinuteRate
 from gatepost.receive.options import ReceiveOptions
 from gatepost.receive.session import READ_SIZE, Session
 from gatepost.receive.shared import Shared
+from gatepost.receive.spare import Spare
 from gatepost.smtp.events import answer
 from gatepost.smtp.server import ServerConfig
 
@@ -34,6 +35,7 @@ class Listener:
         self._shared: Shared | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Event | None = None
+        self._spare = Spare()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -69,6 +71,7 @@ class Listener:
                 self._sockets.append(_listen(host, port))
         except OSError:
             self._close_sockets()
+            self._spare.close()
             raise
         for sock in self._sockets:
             loop.add_reader(sock, self._accept, sock)
@@ -99,6 +102,7 @@ class Listener:
         shared.stopping = True
         self._empty = asyncio.Event()
         self._close_sockets()
+        self._spare.close()
         for session in list(shared.sessions):
             session.stop()
         if shared.sessions:
@@ -139,12 +143,21 @@ class Listener:
             self._welcome(connection, str(peer[0]))
 
     def _rest(self, sock: socket.socket, problem: OSError) -> None:
-        """Leave the socket alone for a while: it would stay readable, and the loop would spin."""
+        """Say so to whoever waits, then leave the socket alone for a while: the loop must not spin."""
         loop = asyncio.get_running_loop()
+        self._spare.lend(lambda: self._refuse_all(sock))
         self._hooks.say("receive.out_of_files", error=str(problem))
         self._hooks.count("refused", why="files")
         loop.remove_reader(sock)
         loop.call_later(_PAUSE, self._resume, sock)
+
+    def _refuse_all(self, sock: socket.socket) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                connection, _peer = sock.accept()
+            except OSError:  # nobody waits any more, or somebody else has taken the descriptor
+                return
+            self._turn_away(connection, "too many files are open here")
 
     def _resume(self, sock: socket.socket) -> None:
         if sock in self._sockets:
