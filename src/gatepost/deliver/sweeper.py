@@ -2,7 +2,8 @@
 
 import asyncio
 from typing import Protocol
-from weakref import WeakKeyDictionary
+
+from gatepost.net.loops import one_for_each_loop
 
 INTERVAL = 0.5
 NEVER = float("inf")
@@ -47,12 +48,4 @@ class Sweeper:
             member.expire()
 
 
-_sweepers: WeakKeyDictionary[asyncio.AbstractEventLoop, Sweeper] = WeakKeyDictionary()
-
-
-def sweeper(loop: asyncio.AbstractEventLoop) -> Sweeper:
-    """Return the one sweeper of a loop."""
-    found = _sweepers.get(loop)
-    if found is None:
-        found = _sweepers[loop] = Sweeper(loop)
-    return found
+sweeper = one_for_each_loop(Sweeper)

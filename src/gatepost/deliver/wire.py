@@ -8,12 +8,12 @@ import asyncio
 from contextlib import suppress
 from socket import MSG_DONTWAIT, socket
 from typing import cast
-from weakref import WeakKeyDictionary
 
 from gatepost.deliver.sweeper import NEVER, sweeper
 from gatepost.model.attempt import Reply
 from gatepost.model.failure import Reason
 from gatepost.net.errors import network_failure
+from gatepost.net.loops import one_for_each_loop
 from gatepost.net.sends import Sends
 from gatepost.smtp.client import ProtocolError, ReplyReader
 
@@ -24,14 +24,7 @@ _KNOWN_REPLIES = 16
 _SENDS_AT_ONCE = 20  # of all connections: as many as one destination has where nothing else is set
 _A_LITTLE = 16 * 1024  # octets that are handed to the transport, which tells when it is rid of them
 
-_sends: WeakKeyDictionary[asyncio.AbstractEventLoop, Sends] = WeakKeyDictionary()
-
-
-def _sends_of(loop: asyncio.AbstractEventLoop) -> Sends:
-    found = _sends.get(loop)
-    if found is None:
-        found = _sends[loop] = Sends(loop, _SENDS_AT_ONCE)
-    return found
+_sends_of = one_for_each_loop(lambda loop: Sends(loop, _SENDS_AT_ONCE))
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -172,10 +165,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def write_soon(self, data: bytes) -> None:
         """Send in a moment, close behind what other connections send (`net.sends`)."""
-        alone = not self._next
         self._next += data
-        if alone:
-            self._sends.soon(self._write_next)  # which may be now
+        self._sends.soon(self._write_next)  # which may be now
 
     def _write_next(self) -> None:
         if self._next:

@@ -32,8 +32,6 @@ class Session(asyncio.BufferedProtocol):
         self._smtp = ServerSession(shared.config)
         self._transport: asyncio.Transport | None = None
         self.out: list[bytes] = []
-        self._sends = shared.sends
-        self._sending = False  # what is in `out` leaves in a moment
         self._running = False
         self._paused = False
         self._full = False  # the client does not read our answers
@@ -149,9 +147,7 @@ class Session(asyncio.BufferedProtocol):
         self._running = False
         if self.out:  # a command is whole: octets alone, now and then, are no progress
             self._since = self._time()
-            if not self._sending:
-                self._sending = True
-                self._sends.soon(self._flush)
+            self._shared.sends.soon(self._flush)
         incoming = dialogue.incoming
         if (
             self._paused
@@ -166,7 +162,6 @@ class Session(asyncio.BufferedProtocol):
             self._transport.close()
 
     def _flush(self) -> None:
-        self._sending = False
         out = self.out
         if out and self._transport is not None:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
